@@ -1,0 +1,1 @@
+"""Backends that run a Schedule on a Fabric: message level, packet level, real frames."""

@@ -1,0 +1,1 @@
+"""Plots, one kind per file: data and axes in, axes out."""

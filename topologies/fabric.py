@@ -1,0 +1,228 @@
+"""`Fabric`: the one model of a network for all families.
+
+Tables hold ONE plane; `planes` says how many identical copies the hosts are attached to. Hosts are
+nodes 0..n_hosts-1, switches follow. Every link has two ports, one at each end; the ports of a node
+are numbered contiguously, in the order in which its links were added, so that a family can state
+its routing by arithmetic. Counts and costs of the whole fabric are in `Order`, since what is bought
+may differ from the graph (leaves are bought fully cabled, virtual routers share a box).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from uet.base.errors import BadInput
+from uet.base.tables import Records, table
+
+if TYPE_CHECKING:
+    import networkx as nx
+
+    from topologies.routes import Routes
+
+HOST, SWITCH = 0, 1
+
+LINK_CLASSES = ("trace", "dac", "aec", "aoc", "optic", "nvlink")
+"""Cable classes by index: PCB trace (free), copper, active copper, active optical, pluggable, NVLink."""
+
+NODE = table(
+    "node",
+    """
+    kind u1 - 0 host, 1 switch
+    level u1 - 0 host, 1 leaf or router, 2 spine, 3 core
+    group i4 - family's grouping: pod, board, rail, island; -1 none
+    first_port i4 - number of its first port
+    n_ports i4 - how many ports it uses
+    """,
+)
+PORT = table(
+    "port",
+    """
+    node i4 - node the port sits on
+    link i4 - link the port belongs to
+    peer i4 - port at the other end
+    """,
+)
+LINK = table(
+    "link",
+    """
+    port_a i4 - port at the end named first
+    port_b i4 - port at the other end
+    kind u1 - index into LINK_CLASSES
+    gbps f8 Gb/s rate in each direction
+    latency_ps i8 ps propagation
+    """,
+)
+
+
+@dataclass(frozen=True)
+class NameRange:
+    """Nodes first..first+count-1 are called prefix0, prefix1, ..."""
+
+    prefix: str
+    first: int
+    count: int
+
+
+@dataclass(frozen=True)
+class Order:
+    """What is bought, over all planes: physical switches and cables by class (published rule)."""
+
+    switches: int
+    cables: Mapping[str, int]
+
+
+@dataclass(frozen=True, eq=False)
+class Fabric:
+    """An immutable network: tables of one plane, the number of planes, names, order and routes."""
+
+    spec: str
+    family: str
+    nodes: Records
+    ports: Records
+    links: Records
+    n_hosts: int
+    planes: int
+    names: tuple[NameRange, ...]
+    order: Order
+    routes: Routes
+    switch_latency_ps: int = 0
+    parameters: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def n_switches(self) -> int:
+        """Switches in the graph of one plane (virtual ones counted one by one)."""
+        return len(self.nodes) - self.n_hosts
+
+    @cached_property
+    def injection_gbps(self) -> float:
+        """Sum of one host's port rates over all planes (the mean, if hosts differ)."""
+        mine = self.ports["node"] < self.n_hosts
+        rates = self.links["gbps"][self.ports["link"][mine]]
+        return float(rates.sum()) / self.n_hosts * self.planes
+
+    def node_name(self, node: int) -> str:
+        """Return the name of a node, such as host12 or leaf3."""
+        for r in self.names:
+            if r.first <= node < r.first + r.count:
+                return f"{r.prefix}{node - r.first}"
+        raise IndexError(node)
+
+    def node_number(self, name: str) -> int:
+        """Return the number of the node called `name`; BadInput if there is none."""
+        for r in self.names:
+            digits = name.removeprefix(r.prefix)
+            if digits != name and digits.isdigit() and int(digits) < r.count:
+                return r.first + int(digits)
+        shapes = ", ".join(f"{r.prefix}0..{r.prefix}{r.count - 1}" for r in self.names)
+        raise BadInput(f"no node is called '{name}' in {self.spec}; nodes are {shapes}")
+
+    @cached_property
+    def adjacency(self) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
+        """CSR neighbour lists (offsets [n_nodes + 1], neighbours [n_ports]) in port order."""
+        offsets = np.concatenate([[0], np.cumsum(self.nodes["n_ports"])]).astype(np.int32)
+        return offsets, self.ports["node"][self.ports["peer"]].astype(np.int32)
+
+    def link_classes(self) -> dict[str, int]:
+        """Return how many links of each class the graph has, over all planes."""
+        kinds, counts = np.unique(self.links["kind"], return_counts=True)
+        return {LINK_CLASSES[k]: int(c) * self.planes for k, c in zip(kinds, counts, strict=True)}
+
+    def to_networkx(self) -> nx.MultiGraph:
+        """Return one plane as a networkx MultiGraph with names, kinds, rates, latencies and classes."""
+        import networkx as nx
+
+        graph: nx.MultiGraph[str] = nx.MultiGraph(spec=self.spec, planes=self.planes)
+        names = [self.node_name(i) for i in range(len(self.nodes))]
+        for name, row in zip(names, self.nodes, strict=True):
+            kind = "host" if row["kind"] == HOST else "switch"
+            graph.add_node(name, kind=kind, level=int(row["level"]), group=int(row["group"]))
+        end = self.ports["node"]
+        for row in self.links:
+            graph.add_edge(
+                names[end[row["port_a"]]],
+                names[end[row["port_b"]]],
+                link_class=LINK_CLASSES[row["kind"]],
+                gbps=float(row["gbps"]),
+                latency_ns=int(row["latency_ps"]) / 1000,
+            )
+        return graph
+
+
+class FabricBuilder:
+    """Collects nodes and links in bulk; `build` numbers the ports."""
+
+    def __init__(self, n_hosts: int, host_group: ArrayLike = -1) -> None:
+        """Start with `n_hosts` hosts; `host_group` is one group or one per host."""
+        self.n_hosts = n_hosts
+        self._nodes: list[Records] = []
+        self._names: list[NameRange] = []
+        self._count = 0
+        self._links: list[Records] = []
+        self._ends: list[NDArray[np.int64]] = []
+        self._add("host", n_hosts, HOST, 0, host_group)
+
+    def _add(self, prefix: str, count: int, kind: int, level: int, group: ArrayLike) -> NDArray[np.int64]:
+        rows = NODE.zeros(count)
+        rows["kind"], rows["level"], rows["group"] = kind, level, group
+        self._nodes.append(rows)
+        self._names.append(NameRange(prefix, self._count, count))
+        self._count += count
+        return np.arange(self._count - count, self._count)
+
+    def switches(self, prefix: str, count: int, level: int, group: ArrayLike = -1) -> NDArray[np.int64]:
+        """Add `count` switches called prefix0.. and return their node numbers, shape [count]."""
+        return self._add(prefix, count, SWITCH, level, group)
+
+    def links(self, a: ArrayLike, b: ArrayLike, kind: str, gbps: float, latency_ns: float) -> None:
+        """Add one link per pair (a[i], b[i]); the order of calls and pairs is the order of ports."""
+        ends = np.stack(np.broadcast_arrays(np.asarray(a), np.asarray(b)), axis=-1).reshape(-1, 2)
+        rows = LINK.zeros(len(ends))
+        rows["kind"], rows["gbps"] = LINK_CLASSES.index(kind), gbps
+        rows["latency_ps"] = round(latency_ns * 1000)
+        self._ends.append(ends.astype(np.int64))
+        self._links.append(rows)
+
+    def build(
+        self,
+        spec: str,
+        family: str,
+        planes: int,
+        order: Order,
+        routes: Routes,
+        switch_latency_ns: float = 0,
+        parameters: Mapping[str, Any] | None = None,
+    ) -> Fabric:
+        """Number the ports and freeze the tables."""
+        nodes, links = np.concatenate(self._nodes), np.concatenate(self._links)
+        ends = np.concatenate(self._ends)
+        flat = ends.reshape(-1)  # end 2l is the a-side of link l, end 2l+1 its b-side
+        by_node = np.argsort(flat, kind="stable")
+        port_of_end = np.empty(len(flat), np.int32)
+        port_of_end[by_node] = np.arange(len(flat), dtype=np.int32)
+        links["port_a"], links["port_b"] = port_of_end[0::2], port_of_end[1::2]
+        ports = PORT.zeros(len(flat))
+        ports["node"], ports["link"] = flat[by_node], by_node // 2
+        ports["peer"] = port_of_end[by_node ^ 1]
+        nodes["n_ports"] = np.bincount(flat, minlength=len(nodes))
+        nodes["first_port"] = np.cumsum(nodes["n_ports"]) - nodes["n_ports"]
+        for rows in (nodes, ports, links):
+            rows.flags.writeable = False
+        return Fabric(
+            spec, family, nodes, ports, links, self.n_hosts, planes, tuple(self._names), order, routes,
+            round(switch_latency_ns * 1000), dict(parameters or {}),
+        )  # fmt: skip
+
+
+def total_cables(per_plane: Sequence[tuple[str, int]], planes: int) -> dict[str, int]:
+    """Sum (class, count) pairs of one plane into counts over all planes, dropping zeros and traces."""
+    total: dict[str, int] = {}
+    for kind, count in per_plane:
+        if count and kind != "trace":
+            total[kind] = total.get(kind, 0) + count * planes
+    return total

@@ -1,0 +1,1 @@
+"""Fabric families, one per file: build, counts, routes."""

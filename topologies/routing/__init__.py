@@ -1,0 +1,1 @@
+"""Routing kernels, one rule per file; families name them in their `Routes`."""

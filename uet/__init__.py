@@ -1,0 +1,1 @@
+"""uet: design, cost, simulate and try out Ultra Ethernet AI fabrics."""

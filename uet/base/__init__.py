@@ -1,0 +1,1 @@
+"""The lowest layer: units, errors, spec grammar, tables, kernels, randomness, run folders."""

@@ -1,0 +1,240 @@
+"""The house decorator for hot code, typed rows behind pointers, and hooks (function pointers).
+
+Three ideas, all here and nowhere else:
+
+* `kernel` compiles a function with numba, releases the GIL and caches the machine code on disk.
+  numba's own cache does not notice an edit in a *callee's* file, so the cache directory is named
+  after the content of every file that uses this module.
+* A `World` is a set of record tables seen by kernels as one record of addresses. Kernels take it
+  as a single argument `w` and fetch rows with accessors made by `rows`: a row is a plain pointer,
+  so nothing is copied or reference counted, and callees need no forced inlining.
+* A `Hook` is a fixed signature for replaceable parts (controllers, balancers, routing). Kernels
+  call it through an address, so a new part compiles alone and the loops stay cached.
+
+With NUMBA_DISABLE_JIT=1 all three work as plain Python over the same numpy tables.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import sys
+import tempfile
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from uet.base.tables import Records, Table
+
+PACKAGES = ("uet", "topologies", "solvers", "emulation")
+
+
+def kernel_digest() -> str:
+    """Return a digest of the source of every file of ours that defines kernels, and of the build mode."""
+    root = Path(__file__).resolve().parents[2]
+    mode = sys.version + os.environ.get("NUMBA_BOUNDSCHECK", "")
+    digest = hashlib.sha256(mode.encode())
+    for package in PACKAGES:
+        for path in sorted((root / package).rglob("*.py")):
+            source = path.read_bytes()
+            if b"uet.base.jit import" in source or path.name in ("jit.py", "tables.py"):
+                digest.update(path.name.encode() + source)
+    return digest.hexdigest()[:16]
+
+
+def _choose_cache_directory() -> Path:
+    """Point numba at a directory named by `kernel_digest`, below NUMBA_CACHE_DIR or the user's cache."""
+    import platformdirs
+
+    base = Path(os.environ.get("NUMBA_CACHE_DIR") or platformdirs.user_cache_dir("uet"))
+    name = f"kernels-{kernel_digest()}"
+    directory = base if base.name == name else base / name  # a child process inherits our choice
+    try:
+        directory.mkdir(parents=True, exist_ok=True)
+    except OSError:
+        directory = Path(tempfile.mkdtemp(prefix="uet-kernels-"))
+    os.environ["NUMBA_CACHE_DIR"] = str(directory)
+    return directory
+
+
+CACHE_DIRECTORY = _choose_cache_directory()
+CACHE_WAS_EMPTY = not any(CACHE_DIRECTORY.glob("**/*.nbi")) if CACHE_DIRECTORY.is_dir() else True
+
+import numba  # noqa: E402  (the cache directory must be known first)
+from llvmlite import ir  # noqa: E402
+from numba.core import types  # noqa: E402
+from numba.extending import intrinsic  # noqa: E402
+
+JIT = not numba.config.DISABLE_JIT
+BOUNDSCHECK = bool(numba.config.BOUNDSCHECK)
+_I64 = ir.IntType(64)
+_BYTE_POINTER = ir.IntType(8).as_pointer()
+
+
+def kernel(function: Any) -> Any:
+    """Compile `function` on first use: cached by content, nogil, C error model, exact arithmetic."""
+    return numba.njit(cache=True, nogil=True, error_model="numpy", fastmath=False)(function)
+
+
+class World:
+    """Record tables that kernels see as one argument.
+
+    `handle` is what a kernel receives: under JIT a record of addresses and row counts, in plain
+    Python this object itself. Tables live as long as the World does.
+    """
+
+    def __init__(self, layout: WorldLayout, tables: Mapping[str, Records]) -> None:
+        """Check that `tables` has exactly the layout's tables, contiguous and of the right type."""
+        if set(tables) != set(layout.tables):
+            raise ValueError(f"world {layout.name}: tables {sorted(tables)} do not match {sorted(layout.tables)}")
+        self.tables = dict(tables)
+        self._addresses = np.zeros(1, layout.dtype)
+        for name, rows_ in self.tables.items():
+            if rows_.dtype != layout.tables[name].dtype or not rows_.flags.c_contiguous:
+                raise ValueError(f"world {layout.name}: table {name} has the wrong type or is not contiguous")
+            self._addresses[name] = rows_.ctypes.data
+            self._addresses[f"n_{name}"] = len(rows_)
+        self.handle: Any = self._addresses[0] if JIT else self
+
+    def __getitem__(self, key: str) -> int:
+        """Return an address or row count by name, as kernels do; used only without JIT."""
+        return int(self._addresses[key][0])
+
+
+class WorldLayout:
+    """The names and row types of the tables of one kind of World."""
+
+    def __init__(self, name: str, *tables: Table) -> None:
+        """Fix the tables; their order is the order of the addresses."""
+        self.name = name
+        self.tables = {t.name: t for t in tables}
+        columns = [(prefix + t, "i8") for t in self.tables for prefix in ("", "n_")]
+        self.dtype = np.dtype(columns)
+
+    def rows(self, name: str) -> Any:
+        """Return the accessor `at(w, i)` of table `name`: its row i as a record, by reference."""
+        return _accessor(self, name)
+
+
+def _accessor(layout: WorldLayout, name: str) -> Any:
+    if not JIT:
+        return lambda w, i: PlainRow(w.tables[name], int(i))
+    row_dtype = layout.tables[name].dtype
+    row_type = numba.from_dtype(row_dtype)
+
+    @intrinsic  # type: ignore[misc]
+    def at(context: Any, w: Any, i: Any) -> Any:
+        if not isinstance(w, types.Record) or not isinstance(i, types.Integer):
+            return None
+        offset = w.fields[name].offset
+
+        def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+            world, index = args
+            slot = builder.gep(builder.bitcast(world, _BYTE_POINTER), [ir.Constant(_I64, offset)])
+            base = builder.load(builder.bitcast(slot, _I64.as_pointer()))
+            step = builder.mul(index, ir.Constant(_I64, row_dtype.itemsize))
+            return builder.inttoptr(builder.add(base, step), context.get_value_type(row_type))
+
+        return row_type(w, types.int64), codegen
+
+    if not BOUNDSCHECK:
+        return at
+    count = f"n_{name}"
+
+    @numba.njit(error_model="numpy")  # type: ignore[untyped-decorator]
+    def checked(w: Any, i: int) -> Any:
+        if i < 0 or i >= w[count]:
+            raise IndexError("row index out of range: " + name)
+        return at(w, i)
+
+    return checked
+
+
+class Hook:
+    """A fixed signature `f(record..., int64...) -> int64` that kernels call through an address."""
+
+    _plain: list[Callable[..., int]] = []  # without JIT an address is an index into this list  # noqa: RUF012
+
+    def __init__(self, name: str, n_records: int, n_integers: int) -> None:
+        """Fix how many records (passed by reference) and then how many integers the hook takes."""
+        self.name = name
+        self.n_records = n_records
+        self.n_integers = n_integers
+        self._compiled: dict[tuple[Any, ...], tuple[Any, int]] = {}
+        self.call = self._make_call()
+
+    def address(self, function: Any, *records: np.dtype[Any]) -> int:
+        """Compile `function` for these record types (once) and return the address kernels call.
+
+        Raises ValueError when the number of record types does not fit the hook.
+        """
+        if len(records) != self.n_records:
+            raise ValueError(f"hook {self.name} takes {self.n_records} records, not {len(records)}")
+        key = (function, *(r.descr.__repr__() for r in records))
+        if key not in self._compiled:
+            if JIT:
+                arguments = [numba.from_dtype(r) for r in records] + [types.int64] * self.n_integers
+                native = numba.cfunc(types.int64(*arguments), cache=True, error_model="numpy")(function)
+                self._compiled[key] = (native, int(native.address))
+            else:
+                Hook._plain.append(_with_record_types(function, records))
+                self._compiled[key] = (function, len(Hook._plain) - 1)
+        return self._compiled[key][1]
+
+    def _make_call(self) -> Any:
+        if not JIT:
+            return lambda address, *args: Hook._plain[int(address)](*args)
+        n_records, n_integers = self.n_records, self.n_integers
+
+        @intrinsic  # type: ignore[misc]
+        def call(context: Any, address: Any, *args: Any) -> Any:
+            (arguments,) = args if len(args) == 1 and isinstance(args[0], types.BaseTuple) else (args,)
+            wanted = (types.int64, *arguments[:n_records], *[types.int64] * n_integers)
+            signature = types.int64(types.int64, types.StarArgTuple.from_types(wanted[1:]))
+
+            def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+                target, packed = args
+                values = [builder.extract_value(packed, k) for k in range(n_records + n_integers)]
+                values[:n_records] = [builder.bitcast(v, _BYTE_POINTER) for v in values[:n_records]]
+                function = ir.FunctionType(_I64, [_BYTE_POINTER] * n_records + [_I64] * n_integers)
+                return builder.call(builder.inttoptr(target, function.as_pointer()), values)
+
+            return signature, codegen
+
+        return call
+
+
+class PlainRow:
+    """One row by reference when kernels run as plain Python; fields are read and set by name."""
+
+    __slots__ = ("index", "records")
+
+    def __init__(self, records: Records, index: int) -> None:
+        """Refer to `records[index]`; raises IndexError when there is no such row."""
+        if not 0 <= index < len(records):
+            raise IndexError(f"row {index} of a table with {len(records)} rows")
+        self.records, self.index = records, index
+
+    def __getitem__(self, field: str) -> Any:
+        return self.records[field][self.index]
+
+    def __setitem__(self, field: str, value: Any) -> None:
+        self.records[field][self.index] = value
+
+    def cast(self, dtype: np.dtype[Any]) -> PlainRow:
+        """Return the same bytes seen as another record type that fits into the row."""
+        rows, stride = self.records, self.records.strides
+        seen: Records = np.ndarray(rows.shape, dtype, buffer=rows.data, strides=stride)
+        return PlainRow(seen, self.index)
+
+
+def _with_record_types(function: Any, records: tuple[np.dtype[Any], ...]) -> Callable[..., int]:
+    """Wrap `function` so that opaque rows arrive as records of its own types, still by reference."""
+    n = len(records)
+
+    def typed(*args: Any) -> int:
+        return int(function(*[a.cast(r) for a, r in zip(args[:n], records, strict=True)], *args[n:]))
+
+    return typed

@@ -1,0 +1,1 @@
+"""Schedules: every collective, workload and trace as one graph of operations."""

@@ -1,0 +1,1 @@
+"""Byte formats: bytes to packet record and back."""
