@@ -133,7 +133,7 @@ class Fabric:
         kinds, counts = np.unique(self.links["kind"], return_counts=True)
         return {LINK_CLASSES[k]: int(c) * self.planes for k, c in zip(kinds, counts, strict=True)}
 
-    def to_networkx(self) -> nx.MultiGraph:
+    def to_networkx(self) -> nx.MultiGraph[str]:
         """Return one plane as a networkx MultiGraph with names, kinds, rates, latencies and classes."""
         import networkx as nx
 

@@ -65,6 +65,7 @@ CACHE_WAS_EMPTY = not any(CACHE_DIRECTORY.glob("**/*.nbi")) if CACHE_DIRECTORY.i
 import numba  # noqa: E402  (the cache directory must be known first)
 from llvmlite import ir  # noqa: E402
 from numba.core import types  # noqa: E402
+from numba.core.types.containers import BaseTuple, StarArgTuple  # noqa: E402
 from numba.extending import intrinsic  # noqa: E402
 
 JIT = not numba.config.DISABLE_JIT
@@ -124,7 +125,7 @@ def _accessor(layout: WorldLayout, name: str) -> Any:
     row_dtype = layout.tables[name].dtype
     row_type = numba.from_dtype(row_dtype)
 
-    @intrinsic  # type: ignore[misc]
+    @intrinsic  # type: ignore[untyped-decorator]
     def at(context: Any, w: Any, i: Any) -> Any:
         if not isinstance(w, types.Record) or not isinstance(i, types.Integer):
             return None
@@ -188,11 +189,11 @@ class Hook:
             return lambda address, *args: Hook._plain[int(address)](*args)
         n_records, n_integers = self.n_records, self.n_integers
 
-        @intrinsic  # type: ignore[misc]
+        @intrinsic  # type: ignore[untyped-decorator]
         def call(context: Any, address: Any, *args: Any) -> Any:
-            (arguments,) = args if len(args) == 1 and isinstance(args[0], types.BaseTuple) else (args,)
+            (arguments,) = args if len(args) == 1 and isinstance(args[0], BaseTuple) else (args,)
             wanted = (types.int64, *arguments[:n_records], *[types.int64] * n_integers)
-            signature = types.int64(types.int64, types.StarArgTuple.from_types(wanted[1:]))
+            signature = types.int64(types.int64, StarArgTuple.from_types(wanted[1:]))
 
             def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
                 target, packed = args

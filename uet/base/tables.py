@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -49,7 +49,8 @@ class Table:
             "itemsize": self.row_bytes,
             "aligned": True,
         }
-        return np.dtype(layout)
+        padded: np.dtype[np.void] = np.dtype(cast("Any", layout))
+        return padded
 
     def zeros(self, n: int) -> Records:
         """Return `n` zeroed rows, aligned to 64 bytes so that a row does not straddle cache lines."""

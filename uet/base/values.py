@@ -10,6 +10,7 @@ from typing import Annotated, Any
 from pydantic import BaseModel, BeforeValidator, ConfigDict
 
 from uet.base import units
+from uet.base.errors import BadInput
 
 
 class StrictModel(BaseModel):
@@ -35,7 +36,7 @@ def _text_or_number(parse: Any) -> Any:
             return value
         try:
             return parse(value)
-        except units.BadInput as error:
+        except BadInput as error:
             raise ValueError(str(error)) from None
 
     return convert
