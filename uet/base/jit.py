@@ -70,6 +70,8 @@ from numba.extending import intrinsic  # noqa: E402
 
 JIT = not numba.config.DISABLE_JIT
 BOUNDSCHECK = bool(numba.config.BOUNDSCHECK)
+if not JIT:
+    np.seterr(over="ignore")  # compiled integers wrap silently; numpy scalars must do the same
 _I64 = ir.IntType(64)
 _BYTE_POINTER = ir.IntType(8).as_pointer()
 
