@@ -1,0 +1,99 @@
+"""Which part of a catalogue fits: the cable of a class, the switch of a fabric, the NIC of a host."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from topologies.fabric import LINK_CLASSES, SWITCH, Fabric
+from uet.base.errors import BadInput
+
+if TYPE_CHECKING:
+    from topologies.catalogue.catalogue import Catalogue, Part
+
+BUNDLED = ("trace", "nvlink")
+"""Link classes that come with the accelerators' boards and islands, unless a catalogue prices them."""
+
+
+def class_gbps(fabric: Fabric, kind: str) -> float:
+    """Return the fastest rate of the links of a class; of all links if the graph has none of it."""
+    mine = fabric.links["kind"] == LINK_CLASSES.index(kind)
+    rates = fabric.links["gbps"][mine] if mine.any() else fabric.links["gbps"]
+    return float(rates.max())
+
+
+def fitting_cable(catalogue: Catalogue, kind: str, gbps: float) -> Part:
+    """Return the farthest reaching cable of a class for `gbps`, as a rule that knows no lengths must."""
+    fast = [p for p in catalogue.of(kind) if p.gbps >= gbps]
+    if not fast:
+        raise BadInput(
+            f"catalogue {catalogue.name} has no priced {kind} cable for {gbps:g} Gb/s; "
+            f"{_offers(catalogue.of(kind))}; choose another catalogue or add the part"
+        )
+    return max(fast, key=lambda p: p.reach_m or 0)
+
+
+def fitting_switch(fabric: Fabric, catalogue: Catalogue) -> Part:
+    """Return the cheapest switch that has the fabric's radix and carries its busiest switch.
+
+    Links slower than a port share it, up to the part's breakout.
+    """
+    demands = _port_demands(fabric)
+    for part in catalogue.of("switch"):
+        shares = [(part.port_share(gbps), n) for demand in demands for gbps, n in demand]
+        if all(share is not None for share, _ in shares) and all(
+            sum((part.port_share(gbps) or 0) * n for gbps, n in demand) <= part.radix for demand in demands
+        ):
+            return part
+    most = max(demands, key=lambda demand: sum(gbps * n for gbps, n in demand))
+    wanted = " and ".join(f"{n} ports of {gbps:g} Gb/s" for gbps, n in most)
+    raise BadInput(
+        f"catalogue {catalogue.name} has no priced switch with {wanted}, which {fabric.spec} needs; "
+        f"{_offers(catalogue.of('switch'))}; choose another catalogue, radix or rate"
+    )
+
+
+def _port_demands(fabric: Fabric) -> list[tuple[tuple[float, int], ...]]:
+    """Return the distinct port demands ((gbps, ports), ...) of the scale-out switches, and of the radix."""
+    link = fabric.ports["link"]
+    outside = (fabric.nodes["kind"][fabric.ports["node"]] == SWITCH) & ~np.isin(
+        fabric.links["kind"][link], [LINK_CLASSES.index(k) for k in BUNDLED]
+    )
+    rates, which = np.unique(fabric.links["gbps"][link[outside]], return_inverse=True)
+    counts = np.zeros((len(fabric.nodes), len(rates)), np.int64)
+    np.add.at(counts, (fabric.ports["node"][outside], which), 1)
+    rows = np.unique(counts[counts.any(axis=1)], axis=0)
+    demands = [tuple((float(g), int(n)) for g, n in zip(rates, row, strict=True) if n) for row in rows]
+    radix = fabric.parameters.get("radix")
+    return [*demands, ((float(rates.max()), int(radix)),)] if radix and len(rates) else demands
+
+
+def _offers(parts: Iterable[Part]) -> str:
+    offers = ", ".join(f"{p.name} ({p.radix} x {p.gbps:g} Gb/s)" for p in parts)
+    return f"it offers {offers}" if offers else "it offers none"
+
+
+def fitting_nics(fabric: Fabric, catalogue: Catalogue, wanted: str) -> tuple[Part, int]:
+    """Return the cheapest NIC (`wanted` is 'nic' or a part's name) and how many one host needs."""
+    parts = catalogue.of("nic") if wanted == "nic" else [catalogue.named(wanted)]
+    ports = host_ports(fabric)
+    fits = [p for p in parts if p.kind == "nic" and all(p.port_share(gbps) for gbps in ports)]
+    if not fits:
+        raise BadInput(
+            f"catalogue {catalogue.name}: '{wanted}' is no priced NIC for ports of {max(ports):g} Gb/s; "
+            f"{_offers(catalogue.of('nic'))}"
+        )
+    counts = [math.ceil(sum((p.port_share(g) or 0) * n for g, n in ports.items()) / p.radix) for p in fits]
+    best = min(range(len(fits)), key=lambda k: counts[k] * (fits[k].price_usd or 0))
+    return fits[best], counts[best]
+
+
+def host_ports(fabric: Fabric) -> dict[float, int]:
+    """Return how many scale-out ports of each rate (Gb/s) host 0 has over all planes."""
+    mine = fabric.ports["link"][fabric.ports["node"] == 0]
+    outside = mine[fabric.links["kind"][mine] != LINK_CLASSES.index("nvlink")]
+    rates, counts = np.unique(fabric.links["gbps"][outside], return_counts=True)
+    return {float(g): int(n) * fabric.planes for g, n in zip(rates, counts, strict=True)}
