@@ -1,0 +1,77 @@
+"""Options that several commands share; a command takes those it honours, by name."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+import click
+
+from uet.base.errors import BadInput
+
+Function = TypeVar("Function", bound=Callable[..., Any])
+
+
+def _json() -> Any:
+    return click.option("--json", "as_json", is_flag=True, envvar="UET_JSON", help="Print one JSON document.")
+
+
+def _out() -> Any:
+    return click.option("--out", metavar="DIR", envvar="UET_OUT", help="Write a run folder there.")
+
+
+def _seed() -> Any:
+    seed = click.IntRange(0, 2**63 - 1)
+    return click.option("--seed", type=seed, default=1, show_default=True, envvar="UET_SEED", help="Of all randomness.")
+
+
+def _set() -> Any:
+    text = "Change a setting (repeatable); 'uet parameters' lists them."
+    return click.option("--set", "settings", metavar="KEY=VALUE", multiple=True, help=text)
+
+
+def _quiet() -> Any:
+    return click.option("--quiet", is_flag=True, envvar="UET_QUIET", help="No remarks and no progress on stderr.")
+
+
+def _force() -> Any:
+    return click.option("--force", is_flag=True, envvar="UET_FORCE", help="Overwrite an existing run folder or file.")
+
+
+def _dry_run() -> Any:
+    return click.option("--dry-run", is_flag=True, help="Check everything, say what would be done, and stop.")
+
+
+def _verbose() -> Any:
+    text = "Say more on stderr, and show the traceback of an internal error."
+    return click.option("--verbose", is_flag=True, envvar="UET_VERBOSE", help=text)
+
+
+SHARED = {
+    "json": _json, "out": _out, "seed": _seed, "set": _set, "quiet": _quiet, "force": _force, "dry-run": _dry_run,
+    "verbose": _verbose,
+}  # fmt: skip
+
+
+def shared(*names: str) -> Callable[[Function], Function]:
+    """Add shared options to a command, shown in the order given."""
+
+    def decorate(function: Function) -> Function:
+        for name in reversed(names):
+            function = SHARED[name]()(function)
+        return function
+
+    return decorate
+
+
+def parse_settings(pairs: tuple[str, ...]) -> dict[str, str]:
+    """Return the key -> value of `--set` options. Raises BadInput for text without '=' and for doubled keys."""
+    settings: dict[str, str] = {}
+    for pair in pairs:
+        key, equals, value = pair.partition("=")
+        if not equals or not key.strip() or not value.strip():
+            raise BadInput(f"--set {pair}: write key=value, such as lb.entropies=64")
+        if key.strip() in settings:
+            raise BadInput(f"--set {key.strip()} stands twice; keep one")
+        settings[key.strip()] = value.strip()
+    return settings
