@@ -1,1 +1,60 @@
-"""uet: design, cost, simulate and try out Ultra Ethernet AI fabrics."""
+"""uet: design, cost, simulate and try out Ultra Ethernet AI fabrics.
+
+Every command of the command line is a function of the same name here: `uet.simulate("permutation:size=2MiB",
+on="fat-tree:hosts=128,radix=16,levels=2")`. They are loaded on first use.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from uet.api.fabrics import (
+        cost,
+        draw_topology,
+        export_topology,
+        list_catalogues,
+        list_topologies,
+        show_catalogue,
+        show_topology,
+    )
+    from uet.api.machine import doctor
+    from uet.api.packets import decode, describe, encode
+    from uet.api.settings import parameters
+    from uet.api.touring import tour
+    from uet.api.work import show_workload, simulate
+
+__all__ = [
+    "cost",
+    "decode",
+    "describe",
+    "doctor",
+    "draw_topology",
+    "encode",
+    "export_topology",
+    "list_catalogues",
+    "list_topologies",
+    "parameters",
+    "show_catalogue",
+    "show_topology",
+    "show_workload",
+    "simulate",
+    "tour",
+]
+
+
+def __getattr__(name: str) -> Any:
+    """Load a public function on first use (PEP 562)."""
+    from importlib import import_module
+
+    from uet.api import FUNCTIONS
+
+    if name not in FUNCTIONS:
+        raise AttributeError(f"module 'uet' has no attribute '{name}'")
+    function = getattr(import_module(FUNCTIONS[name]), name)
+    globals()[name] = function
+    return function
+
+
+def __dir__() -> list[str]:
+    return sorted([*globals(), *__all__])

@@ -1,0 +1,33 @@
+"""The Python API: one typed function per command, each named after it.
+
+`import uet; uet.simulate(...)` is the usual way in; `uet` fetches each function from here when it is
+first used, so that importing `uet` costs nothing.
+
+    fabrics     list_topologies show_topology export_topology draw_topology cost list_catalogues show_catalogue
+    work        show_workload simulate
+    packets     decode encode describe
+    machine     doctor
+    settings    parameters
+    touring     tour
+"""
+
+from __future__ import annotations
+
+FUNCTIONS = {
+    "cost": "uet.api.fabrics",
+    "decode": "uet.api.packets",
+    "describe": "uet.api.packets",
+    "doctor": "uet.api.machine",
+    "draw_topology": "uet.api.fabrics",
+    "encode": "uet.api.packets",
+    "export_topology": "uet.api.fabrics",
+    "list_catalogues": "uet.api.fabrics",
+    "list_topologies": "uet.api.fabrics",
+    "parameters": "uet.api.settings",
+    "show_catalogue": "uet.api.fabrics",
+    "show_topology": "uet.api.fabrics",
+    "show_workload": "uet.api.work",
+    "simulate": "uet.api.work",
+    "tour": "uet.api.touring",
+}
+"""Public function -> module that defines it."""
