@@ -1,6 +1,6 @@
 """`Schedule`: one table for any collective or workload.
 
-An operation belongs to a rank and starts when all operations it depends on are done. The cost model
+An operation belongs to a rank and starts when the operations it depends on are done. The cost model
 sums the table, the simulator runs it, carriers of real data execute it on buffers.
 
 Sends and receives are paired in order: the k-th send from a to b with tag t meets the k-th receive
@@ -9,12 +9,12 @@ of b from a with tag t. `pairs` gives the pairing; a schedule with an unpaired o
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from uet.base.errors import BadInput
 from uet.base.tables import Records, table
@@ -25,6 +25,11 @@ KINDS = ("send", "recv", "reduce", "copy", "calc")
 DATA, SCRATCH = 0, 1
 """Buffers of a rank: its vector, and space to receive into before reducing."""
 
+ANY = -1
+"""Peer or tag of a receive that takes a message from any source, or with any tag."""
+
+Index = NDArray[np.int64]
+
 OPERATION = table(
     "operation",
     """
@@ -32,9 +37,10 @@ OPERATION = table(
     buffer u1 - buffer written (recv, reduce, copy) or read (send)
     source_buffer u1 - buffer read by reduce and copy
     cpu u1 - processor or stream of the rank that runs it
+    nic u1 - NIC of the rank that a send or recv uses
     rank i4 - rank it belongs to
-    peer i4 - destination of a send, source of a recv, else -1
-    tag i4 - tells messages between the same two ranks apart
+    peer i4 - destination of a send, source of a recv (or ANY), else -1
+    tag i8 - tells messages between the same two ranks apart; a recv may say ANY
     offset i8 bytes where in `buffer`
     source_offset i8 bytes where in `source_buffer`
     bytes i8 bytes length
@@ -47,54 +53,50 @@ OPERATION = table(
 class Schedule:
     """Operations [n], and their dependencies in CSR form: operation i waits for
     dependencies[first_dependency[i] : first_dependency[i + 1]].
+
+    `dtype` is the numpy name of the elements that a reduce adds. `result` names what the data shall
+    be at the end (a key of `uet.schedule.verify.RESULTS`, '' for nothing), `root` its root rank.
+
+    Three optional refinements; None means the plain rule:
+    `needed` [n]: the operation starts once that many of its dependencies are done (plain: all).
+    `on_start` [m]: True where the dependency is met when the other operation starts (plain: when done).
+    `declared` [m]: order in which the dependencies were declared; it decides which of two operations
+    freed at the same moment comes first (plain: the order they stand in).
     """
 
     name: str
     n_ranks: int
     operations: Records
-    first_dependency: NDArray[np.int64]
-    dependencies: NDArray[np.int64]
+    first_dependency: Index
+    dependencies: Index
     data_bytes: int
     scratch_bytes: int = 0
+    dtype: str = "uint8"
+    result: str = ""
+    root: int = 0
+    needed: NDArray[np.int32] | None = None
+    on_start: NDArray[np.bool_] | None = None
+    declared: Index | None = None
 
     @cached_property
-    def pairs(self) -> NDArray[np.int64]:
+    def pairs(self) -> Index:
         """For each operation the operation at the other end, -1 for local ones, shape [n].
 
         Raises BadInput naming the first send or receive that has no partner.
         """
-        ops = self.operations
-        partner = np.full(len(ops), -1, np.int64)
-        ends = []
-        for kind, a, b in ((SEND, "rank", "peer"), (RECV, "peer", "rank")):
-            index = np.flatnonzero(ops["kind"] == kind)
-            order = np.lexsort((index, ops["tag"][index], ops[b][index], ops[a][index]))
-            index = index[order]
-            ends.append((index, np.stack([ops[a][index], ops[b][index], ops["tag"][index]], axis=1)))
-        (sends, send_keys), (recvs, recv_keys) = ends
-        if len(sends) != len(recvs) or not np.array_equal(send_keys, recv_keys):
-            raise BadInput(self._first_unpaired(send_keys, recv_keys))
-        partner[sends], partner[recvs] = recvs, sends
-        differ = np.flatnonzero(ops["bytes"][sends] != ops["bytes"][recvs])
-        if len(differ):
-            s, r = ops[sends[differ[0]]], ops[recvs[differ[0]]]
-            raise BadInput(
-                f"{self.name}: rank {s['rank']} sends {s['bytes']} bytes to rank {s['peer']} (tag {s['tag']}) "
-                f"but the receive expects {r['bytes']}; make them equal"
-            )
-        return partner
+        from uet.schedule.pairing import pair
 
-    def _first_unpaired(self, sends: NDArray[np.int32], recvs: NDArray[np.int32]) -> str:
-        from collections import Counter
-
-        left, right = Counter(map(tuple, sends.tolist())), Counter(map(tuple, recvs.tolist()))
-        for surplus, what, fix in ((left - right, "send", "receive"), (right - left, "receive", "send")):
-            for a, b, tag in surplus:
-                return f"{self.name}: a {what} from rank {a} to rank {b} with tag {tag} has no matching {fix}; add it"
-        raise AssertionError("keys differ only in order")
+        return pair(self)
 
     @property
-    def bytes_sent(self) -> NDArray[np.int64]:
+    def waits_for(self) -> Index:
+        """How many of its dependencies must be met before each operation starts, shape [n]."""
+        if self.needed is not None:
+            return self.needed.astype(np.int64)
+        return np.diff(self.first_dependency)
+
+    @property
+    def bytes_sent(self) -> Index:
         """Bytes each rank sends, shape [n_ranks]."""
         sends = self.operations[self.operations["kind"] == SEND]
         return np.bincount(sends["rank"], sends["bytes"], self.n_ranks).astype(np.int64)
@@ -105,95 +107,125 @@ class Schedule:
 
         Raises BadInput if operations wait for each other in a circle.
         """
-        ops, n = self.operations, len(self.operations)
-        waits = self.first_dependency[1:] - self.first_dependency[:-1]
-        after = np.repeat(np.arange(n), waits)
-        before = self.dependencies
-        paired = np.flatnonzero(ops["kind"] == SEND)
-        before = np.concatenate([before, paired])
-        after = np.concatenate([after, self.pairs[paired]])
-        order = np.argsort(before, kind="stable")
-        after = after[order]
-        starts = np.searchsorted(before[order], np.arange(n + 1))
-        open_count = np.bincount(after, minlength=n)
-        steps = (ops["kind"] == SEND).astype(np.int64)
-        ready = np.flatnonzero(open_count == 0)
-        seen, best = len(ready), steps.copy()
-        while len(ready):
-            sources = np.repeat(ready, starts[ready + 1] - starts[ready])
-            targets = np.concatenate([after[starts[i] : starts[i + 1]] for i in ready.tolist()] or [ready[:0]])
-            np.maximum.at(best, targets, best[sources] + steps[targets])
-            np.subtract.at(open_count, targets, 1)
-            ready = np.unique(targets[open_count[targets] == 0])
-            seen += len(ready)
-        if seen < n:
-            raise BadInput(f"{self.name}: {n - seen} operations wait for each other in a circle; break the cycle")
-        return int(best.max(initial=0))
+        from uet.schedule.order import longest_path
+
+        return longest_path(self, (self.operations["kind"] == SEND).astype(np.int64))
+
+
+Where = int | Index
+"""An operation's number or an array of them; -1 stands for no operation."""
 
 
 class ScheduleBuilder:
-    """Adds operations one by one and returns their numbers, for dependencies."""
+    """Adds operations, singly or in arrays, and returns their numbers, for dependencies.
 
-    def __init__(self, name: str, n_ranks: int, data_bytes: int, scratch_bytes: int = 0) -> None:
+    Every argument may be an array: all are broadcast together and one operation is added per element.
+    `after` holds the operations to wait for, each itself an array of that shape, -1 where there is none.
+    `where` leaves out elements (an empty piece, say); their number is -1.
+    """
+
+    def __init__(
+        self, name: str, n_ranks: int, data_bytes: int, scratch_bytes: int = 0, dtype: str = "uint8",
+        result: str = "", root: int = 0,
+    ) -> None:  # fmt: skip
         """Start an empty schedule."""
         self.name, self.n_ranks = name, n_ranks
         self.data_bytes, self.scratch_bytes = data_bytes, scratch_bytes
-        self._rows: list[tuple[int, ...]] = []
-        self._first: list[int] = [0]
-        self._waits: list[int] = []
+        self.dtype, self.result, self.root = dtype, result, root
+        self.n_operations = 0
+        self._rows: list[Records] = []
+        self._waits: list[Index] = []
+        self._counts: list[Index] = []
 
-    def _add(self, row: tuple[int, ...], after: Iterable[int]) -> int:
-        self._rows.append(row)
-        self._waits.extend(after)
-        self._first.append(len(self._waits))
-        return len(self._rows) - 1
+    def add(self, kind: int, rank: ArrayLike, after: tuple[Where, ...] = (), where: Any = True, **fields: Any) -> Index:
+        """Add operations with any fields of OPERATION (peer defaults to -1, the others to 0)."""
+        columns = {"peer": -1, **fields, "rank": rank}
+        shape = np.broadcast_shapes(*(np.shape(v) for v in (*columns.values(), *after, where)))
+        keep = np.broadcast_to(where, shape).ravel()
+        n = int(np.count_nonzero(keep))
+        rows = np.zeros(n, OPERATION.dtype)
+        rows["kind"] = kind
+        for name, value in columns.items():
+            rows[name] = value if np.ndim(value) == 0 else np.broadcast_to(value, shape).ravel()[keep]
+        self._append(rows, [np.broadcast_to(a, shape).ravel()[keep] for a in after])
+        numbers = np.full(len(keep), -1, np.int64)
+        numbers[keep] = np.arange(self.n_operations - n, self.n_operations)
+        return numbers.reshape(shape)
 
-    def send(
-        self, rank: int, peer: int, n_bytes: int, offset: int = 0, tag: int = 0, buffer: int = DATA,
-        after: Iterable[int] = (),
-    ) -> int:  # fmt: skip
-        """Rank sends `n_bytes` of a buffer to peer."""
-        return self._add((SEND, buffer, 0, 0, rank, peer, tag, offset, 0, n_bytes, 0), after)
+    def _append(self, rows: Records, after: list[Index]) -> None:
+        self._rows.append(rows)
+        self.n_operations += len(rows)
+        if after:
+            waits = np.stack(after, axis=1)
+            self._waits.append(waits[waits >= 0])
+            self._counts.append((waits >= 0).sum(axis=1, dtype=np.int64))
+        else:
+            self._counts.append(np.zeros(len(rows), np.int64))
 
-    def recv(
-        self, rank: int, peer: int, n_bytes: int, offset: int = 0, tag: int = 0, buffer: int = DATA,
-        after: Iterable[int] = (),
-    ) -> int:  # fmt: skip
-        """Rank receives `n_bytes` from peer into a buffer."""
-        return self._add((RECV, buffer, 0, 0, rank, peer, tag, offset, 0, n_bytes, 0), after)
+    def transfer(
+        self, source: ArrayLike, target: ArrayLike, n_bytes: ArrayLike, *, offset: ArrayLike = 0,
+        to_offset: ArrayLike | None = None, buffer: int = DATA, to_buffer: int = DATA, tag: ArrayLike = 0,
+        after: tuple[Where, ...] = (), recv_after: tuple[Where, ...] = (), where: Any = True,
+    ) -> tuple[Index, Index]:  # fmt: skip
+        """Add both ends of messages and return the numbers of their sends and of their receives.
+
+        `to_offset` defaults to `offset`; sends wait for `after`, receives for `recv_after`.
+        """
+        there = offset if to_offset is None else to_offset
+        common = {"bytes": n_bytes, "tag": tag, "where": where}
+        sends = self.add(SEND, source, after, peer=target, offset=offset, buffer=buffer, **common)
+        recvs = self.add(RECV, target, recv_after, peer=source, offset=there, buffer=to_buffer, **common)
+        return sends, recvs
 
     def reduce(
-        self, rank: int, n_bytes: int, offset: int, source_offset: int, source_buffer: int = SCRATCH,
-        buffer: int = DATA, after: Iterable[int] = (),
-    ) -> int:  # fmt: skip
-        """Rank adds a piece of the source buffer to a piece of the buffer."""
-        return self._add((REDUCE, buffer, source_buffer, 0, rank, -1, 0, offset, source_offset, n_bytes, 0), after)
+        self, rank: ArrayLike, n_bytes: ArrayLike, offset: ArrayLike, source_offset: ArrayLike, *,
+        source_buffer: int = SCRATCH, buffer: int = DATA, after: tuple[Where, ...] = (), where: Any = True,
+    ) -> Index:  # fmt: skip
+        """Ranks add a piece of the source buffer to a piece of the buffer."""
+        return self.add(
+            REDUCE, rank, after, where, bytes=n_bytes, offset=offset, source_offset=source_offset,
+            source_buffer=source_buffer, buffer=buffer,
+        )  # fmt: skip
 
     def copy(
-        self, rank: int, n_bytes: int, offset: int, source_offset: int, source_buffer: int = SCRATCH,
-        buffer: int = DATA, after: Iterable[int] = (),
-    ) -> int:  # fmt: skip
-        """Rank copies a piece of the source buffer to a piece of the buffer."""
-        return self._add((COPY, buffer, source_buffer, 0, rank, -1, 0, offset, source_offset, n_bytes, 0), after)
+        self, rank: ArrayLike, n_bytes: ArrayLike, offset: ArrayLike, source_offset: ArrayLike, *,
+        source_buffer: int = SCRATCH, buffer: int = DATA, after: tuple[Where, ...] = (), where: Any = True,
+    ) -> Index:  # fmt: skip
+        """Ranks copy a piece of the source buffer to a piece of the buffer."""
+        return self.add(
+            COPY, rank, after, where, bytes=n_bytes, offset=offset, source_offset=source_offset,
+            source_buffer=source_buffer, buffer=buffer,
+        )  # fmt: skip
 
-    def calc(self, rank: int, duration_ps: int, after: Iterable[int] = ()) -> int:
-        """Rank computes for a while."""
-        return self._add((CALC, 0, 0, 0, rank, -1, 0, 0, 0, 0, duration_ps), after)
+    def calc(self, rank: ArrayLike, duration_ps: ArrayLike, after: tuple[Where, ...] = ()) -> Index:
+        """Ranks compute for a while."""
+        return self.add(CALC, rank, after, duration_ps=duration_ps)
 
     def build(self) -> Schedule:
         """Freeze the schedule. Raises BadInput for ranks and dependencies out of range."""
-        ops = OPERATION.zeros(len(self._rows))
-        if self._rows:
-            for name, column in zip(OPERATION.dtype.names or (), zip(*self._rows, strict=True), strict=True):
-                ops[name] = column
-        first, waits = np.array(self._first, np.int64), np.array(self._waits, np.int64)
-        local = ops["peer"] < 0
-        if len(ops) and (ops["rank"].max() >= self.n_ranks or ops["peer"].max() >= self.n_ranks):
-            raise BadInput(f"{self.name}: an operation names a rank outside 0..{self.n_ranks - 1}")
-        if np.any(local & ((ops["kind"] == SEND) | (ops["kind"] == RECV))):
-            raise BadInput(f"{self.name}: a send or receive names a negative peer")
-        if len(waits) and (waits.min() < 0 or waits.max() >= len(ops)):
-            raise BadInput(f"{self.name}: a dependency names an operation that does not exist")
-        for rows in (ops, first, waits):
+        operations = OPERATION.zeros(self.n_operations)
+        np.concatenate([operations[:0], *self._rows], out=operations)
+        first = np.zeros(self.n_operations + 1, np.int64)
+        np.cumsum(np.concatenate([first[:0], *self._counts]), out=first[1:])
+        waits = np.concatenate([first[:0], *self._waits])
+        check_ranges(self.name, self.n_ranks, operations, waits)
+        for rows in (operations, first, waits):
             rows.flags.writeable = False
-        return Schedule(self.name, self.n_ranks, ops, first, waits, self.data_bytes, self.scratch_bytes)
+        return Schedule(
+            self.name, self.n_ranks, operations, first, waits, self.data_bytes, self.scratch_bytes,
+            self.dtype, self.result, self.root,
+        )  # fmt: skip
+
+
+def check_ranges(name: str, n_ranks: int, operations: Records, dependencies: Index) -> None:
+    """Raise BadInput if an operation names a rank, peer or dependency that does not exist."""
+    if not len(operations):
+        return
+    ranks, peers = operations["rank"], operations["peer"]
+    if ranks.min() < 0 or max(ranks.max(), peers.max()) >= n_ranks:
+        raise BadInput(f"{name}: an operation names a rank outside 0..{n_ranks - 1}")
+    lowest = np.select([operations["kind"] == SEND, operations["kind"] == RECV], [0, ANY], -1)
+    if np.any(peers < lowest):
+        raise BadInput(f"{name}: a send or receive names a negative peer")
+    if len(dependencies) and (dependencies.min() < 0 or dependencies.max() >= len(operations)):
+        raise BadInput(f"{name}: a dependency names an operation that does not exist")

@@ -1,0 +1,1 @@
+"""Workloads: models, parallel plans and imported files, all becoming schedules."""

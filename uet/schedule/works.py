@@ -1,0 +1,111 @@
+"""WORK strings: `permutation:size=2MiB`, `allreduce:algorithm=ring,size=1MiB` and so on become schedules.
+
+`size` is the bytes of one rank's full vector (allgather: of the output), or of one message.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Annotated, Any
+
+import numpy as np
+from pydantic import Field, field_validator
+
+from uet.base.errors import BadInput, nearest
+from uet.base.spec import Spec, check, parse_spec
+from uet.base.values import SizeBytes, StrictModel
+from uet.schedule import patterns
+from uet.schedule.collectives.library import ALGORITHMS, ROOTED, collective
+from uet.schedule.model import Schedule
+
+DTYPES = ("uint8", "int32", "int64", "float16", "float32", "float64")
+
+Size = Annotated[SizeBytes, Field(gt=0)]
+
+
+class _Work(StrictModel):
+    """Keys of every work: how many of the ranks at hand take part (the first ones), all by default."""
+
+    ranks: int | None = Field(default=None, ge=1)
+
+
+class Permutation(_Work):
+    """Every rank sends one message of `size` and receives one."""
+
+    size: Size
+
+
+class Incast(_Work):
+    """`fan_in` ranks send one message of `size` each to `target`."""
+
+    fan_in: int = Field(ge=1)
+    size: Size
+    target: int = 0
+
+
+class SendRecv(_Work):
+    """One message of `size` from `src` to `dst`."""
+
+    src: int
+    dst: int
+    size: Size
+
+
+class Collective(_Work):
+    """A collective; without `dtype` elements are float32 where the size allows it, else bytes."""
+
+    algorithm: str | None = None
+    size: Size = 1
+    dtype: str | None = None
+
+    @field_validator("dtype")
+    @classmethod
+    def _known_dtype(cls, value: str | None) -> str | None:
+        if value is not None and value not in DTYPES:
+            raise ValueError(f"unknown dtype; {nearest(value, DTYPES)}")
+        return value
+
+
+class RootedCollective(Collective):
+    """A collective with a root rank."""
+
+    root: int = Field(default=0, ge=0)
+
+
+def build_work(text: str, n_ranks: int, seed: int = 1) -> Schedule:
+    """Return the schedule that a WORK string describes, for at most `n_ranks` ranks.
+
+    Raises BadInput for unknown works, keys and algorithms, and for values that do not fit.
+    """
+    return build_spec(parse_spec(text), n_ranks, seed)
+
+
+def build_spec(spec: Spec, n_ranks: int, seed: int = 1) -> Schedule:
+    """Return the schedule of a parsed WORK; see `build_work`."""
+    if spec.family in _PATTERNS:
+        model, build = _PATTERNS[spec.family]
+        work = check(model, spec.arguments, spec.family)
+        return build(work, _ranks(work, spec, n_ranks), seed)
+    if spec.family not in ALGORITHMS:
+        raise BadInput(f"unknown work '{spec.family}'; {nearest(spec.family, [*_PATTERNS, *ALGORITHMS])}")
+    rooted = spec.family in ROOTED
+    arguments = check(RootedCollective if rooted else Collective, spec.arguments, spec.family)
+    if "size" not in spec.arguments and spec.family != "barrier":
+        raise BadInput(f"{spec.family}: key 'size' is missing; give the bytes of one rank's full vector")
+    dtype = arguments.dtype or ("uint8" if arguments.size % np.dtype(np.float32).itemsize else "float32")
+    root = arguments.root if isinstance(arguments, RootedCollective) else 0
+    n = _ranks(arguments, spec, n_ranks)
+    return collective(spec.family, arguments.algorithm, n, arguments.size, dtype, root)
+
+
+def _ranks(work: _Work, spec: Spec, available: int) -> int:
+    if work.ranks is not None and work.ranks > available:
+        raise BadInput(f"{spec.family}: ranks={work.ranks} but there are only {available}")
+    return work.ranks or available
+
+
+_PATTERNS: dict[str, tuple[type[_Work], Callable[[Any, int, int], Schedule]]] = {
+    "permutation": (Permutation, lambda work, n, seed: patterns.permutation(n, work.size, seed)),
+    "incast": (Incast, lambda work, n, seed: patterns.incast(n, work.fan_in, work.size, work.target, seed)),
+    "sendrecv": (SendRecv, lambda work, n, seed: patterns.sendrecv(n, work.src, work.dst, work.size)),
+}
