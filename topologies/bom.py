@@ -1,8 +1,9 @@
 """Bill of materials: what a fabric's order costs and draws with the parts of a catalogue.
 
-Counts come from `Fabric.order`, since more may be bought than the graph shows. Every cable class of the
-order is filled with one part of the catalogue, all switches with another; NICs and accelerators are
-added on request. A figure the catalogue does not know makes the sum it belongs to unknown (None).
+Counts come from `Fabric.order`, since more may be bought than the graph shows. All switches are one part
+of the catalogue, cables one part for each class or the cheapest that reaches; NICs and accelerators are
+added on request, and links inside boards and islands come with the accelerators.
+A figure the catalogue does not know makes the sum it belongs to unknown (None).
 """
 
 from __future__ import annotations
@@ -11,12 +12,14 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
+from topologies.boxes import BUNDLED
 from topologies.fabric import Fabric
-from topologies.fitting import BUNDLED, class_gbps, fitting_cable, fitting_nics, fitting_switch
+from topologies.fitting import class_gbps, fitting_cable, fitting_nics, fitting_switch
 from uet.base.errors import BadInput
 
 if TYPE_CHECKING:
     from topologies.catalogue.catalogue import Catalogue, Part
+    from topologies.racks import RackModel
 
 
 @dataclass(frozen=True)
@@ -30,6 +33,7 @@ class BillLine:
     total_usd: float
     unit_power_w: float | None
     power_w: float | None
+    annual_failure_rate: float | None
     confidence: str
     source: str
 
@@ -99,31 +103,54 @@ class BillOfMaterials:
 
 
 def bill(
-    fabric: Fabric, catalogue: Catalogue, include: Sequence[str] = (), cabling: str | None = None
+    fabric: Fabric,
+    catalogue: Catalogue,
+    include: Sequence[str] = (),
+    cabling: str | None = None,
+    racks: RackModel | None = None,
 ) -> BillOfMaterials:
     """Return the priced order of `fabric`.
 
     `include` adds kinds ('nic', 'accelerator') or parts of those kinds by name. `cabling` is
-    'published' (the class that the family's cost rule names) or the catalogue's own choice if None.
+    'published' (the class that the family's cost rule names), 'rack' (the cheapest cable that reaches
+    when everything stands in racks as `racks` says), or the catalogue's own rule if None.
     Raises BadInput when the catalogue has no part that fits.
     """
     rule = cabling or catalogue.cabling
-    if rule != "published":
-        raise BadInput(f"cabling rule '{rule}' is unknown; legal: published")
-    lines, notes = [], []
-    if fabric.order.switches:
-        lines.append(_line(fitting_switch(fabric, catalogue), fabric.order.switches))
-    for kind, count in fabric.order.cables.items():
-        if kind in BUNDLED and not catalogue.of(kind):
-            notes.append(f"{count} {kind} links come with the accelerators and are not priced")
-        elif count:
-            lines.append(_line(fitting_cable(catalogue, kind, class_gbps(fabric, kind)), count))
-    for wanted in include:
-        lines.append(_extra(fabric, catalogue, wanted))
+    if rule == "rack":
+        cables, notes = _cables_by_reach(fabric, catalogue, racks)
+    elif rule == "published":
+        cables, notes = _cables_by_class(fabric, catalogue)
+    else:
+        raise BadInput(f"cabling rule '{rule}' is unknown; legal: published, rack")
+    counts: dict[str, int] = {}
+    for line in cables:
+        counts[line.kind] = counts.get(line.kind, 0) + line.count
+    lines = [_line(fitting_switch(fabric, catalogue), fabric.order.switches)] if fabric.order.switches else []
+    lines += [*cables, *(_extra(fabric, catalogue, wanted) for wanted in include)]
+    bundled = {k: n for k, n in fabric.order.cables.items() if k in BUNDLED and n}
+    notes += [f"{n} {k} links come with the accelerators and are not priced" for k, n in bundled.items()]
     return BillOfMaterials(
-        fabric.spec, catalogue.name, rule, fabric.n_hosts, fabric.order.switches,
-        dict(fabric.order.cables), fabric.injection_gbps, tuple(lines), tuple(notes),
+        fabric.spec, catalogue.name, rule, fabric.n_hosts, fabric.order.switches, counts,
+        fabric.injection_gbps, tuple(lines), tuple(notes),
     )  # fmt: skip
+
+
+def _cables_by_class(fabric: Fabric, catalogue: Catalogue) -> tuple[list[BillLine], list[str]]:
+    """Return the lines of the order's cables, one part for each class."""
+    bought = [(kind, count) for kind, count in fabric.order.cables.items() if count and kind not in BUNDLED]
+    return [_line(fitting_cable(catalogue, k, class_gbps(fabric, k)), n) for k, n in bought], []
+
+
+def _cables_by_reach(fabric: Fabric, catalogue: Catalogue, racks: RackModel | None) -> tuple[list[BillLine], list[str]]:
+    """Return the lines of the order's cables, each the cheapest that reaches in the rack model."""
+    from topologies.cabling import cable_list
+
+    cabling = cable_list(fabric, catalogue, "rack", racks)
+    lines = [_line(part, n) for part, n in zip(cabling.parts, cabling.part_counts, strict=True)]
+    facts = cabling.as_dict()
+    note = "{host_racks} host racks, {network_racks} network racks, longest cable {longest_m:g} m".format(**facts)
+    return sorted(lines, key=lambda line: (line.kind, line.part)), [note]
 
 
 def _line(part: Part, count: int) -> BillLine:
@@ -132,7 +159,8 @@ def _line(part: Part, count: int) -> BillLine:
         raise BadInput(f"part '{part.name}' has no price_usd; state one in a catalogue of your own")
     total_w = None if power is None else power * count
     return BillLine(
-        part.name, part.kind, count, price, price * count, power, total_w, part.confidence, part.source
+        part.name, part.kind, count, price, price * count, power, total_w,
+        part.annual_failure_rate, part.confidence, part.source,
     )  # fmt: skip
 
 

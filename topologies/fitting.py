@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from topologies.fabric import LINK_CLASSES, SWITCH, Fabric
+from topologies.boxes import BUNDLED, outside_ports
+from topologies.fabric import LINK_CLASSES, Fabric
 from uet.base.errors import BadInput
 
 if TYPE_CHECKING:
     from topologies.catalogue.catalogue import Catalogue, Part
 
-BUNDLED = ("trace", "nvlink")
-"""Link classes that come with the accelerators' boards and islands, unless a catalogue prices them."""
+CABLE_CLASSES = tuple(kind for kind in LINK_CLASSES if kind not in BUNDLED)
 
 
 def class_gbps(fabric: Fabric, kind: str) -> float:
@@ -34,6 +34,19 @@ def fitting_cable(catalogue: Catalogue, kind: str, gbps: float) -> Part:
             f"{_offers(catalogue.of(kind))}; choose another catalogue or add the part"
         )
     return max(fast, key=lambda p: p.reach_m or 0)
+
+
+def cheapest_cable(catalogue: Catalogue, gbps: float, length_m: float) -> Part:
+    """Return the cheapest cable of any class that carries `gbps` over `length_m` metres."""
+    parts = [p for kind in CABLE_CLASSES for p in catalogue.of(kind) if p.gbps >= gbps]
+    fits = [p for p in parts if (p.reach_m or 0) >= length_m]
+    if not fits:
+        longest = max((p.reach_m or 0 for p in parts), default=0)
+        raise BadInput(
+            f"catalogue {catalogue.name} has no priced cable of {length_m:g} m for {gbps:g} Gb/s, only up to "
+            f"{longest:g} m; add a longer one, pack the racks closer or use the published cabling rule"
+        )
+    return min(fits, key=lambda p: (p.price_usd or 0, p.reach_m or 0, p.name))
 
 
 def fitting_switch(fabric: Fabric, catalogue: Catalogue) -> Part:
@@ -59,9 +72,7 @@ def fitting_switch(fabric: Fabric, catalogue: Catalogue) -> Part:
 def _port_demands(fabric: Fabric) -> list[tuple[tuple[float, int], ...]]:
     """Return the distinct port demands ((gbps, ports), ...) of the scale-out switches, and of the radix."""
     link = fabric.ports["link"]
-    outside = (fabric.nodes["kind"][fabric.ports["node"]] == SWITCH) & ~np.isin(
-        fabric.links["kind"][link], [LINK_CLASSES.index(k) for k in BUNDLED]
-    )
+    outside = (fabric.ports["node"] >= fabric.n_hosts) & outside_ports(fabric)
     rates, which = np.unique(fabric.links["gbps"][link[outside]], return_inverse=True)
     counts = np.zeros((len(fabric.nodes), len(rates)), np.int64)
     np.add.at(counts, (fabric.ports["node"][outside], which), 1)

@@ -23,8 +23,8 @@ from uet.base.values import StrictModel
 FOLDER = Path(__file__).parent
 FAILURE_RATES = FOLDER / "failure-rates.toml"
 
-CABLES = ("dac", "aec", "aoc", "optic", "nvlink")
-Kind = Literal["switch", "dac", "aec", "aoc", "optic", "nvlink", "nic", "accelerator"]
+CABLES = ("dac", "aec", "aoc", "optic")
+Kind = Literal["switch", "dac", "aec", "aoc", "optic", "nic", "accelerator"]
 Confidence = Literal["published", "vendor", "computed", "disputed", "memory", "estimate"]
 Number = Annotated[int | float, Field(ge=0)]  # int stays int, so that sums of whole dollars stay whole
 FIGURES = ("price_usd", "power_w", "reach_m", "annual_failure_rate")
