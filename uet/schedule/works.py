@@ -13,7 +13,7 @@ from pydantic import Field, field_validator
 
 from uet.base.errors import BadInput, nearest
 from uet.base.spec import Spec, check, parse_spec
-from uet.base.values import SizeBytes, StrictModel
+from uet.base.values import Dims, SizeBytes, StrictModel
 from uet.schedule import patterns
 from uet.schedule.collectives.library import ALGORITHMS, ROOTED, collective
 from uet.schedule.model import Schedule
@@ -52,11 +52,16 @@ class SendRecv(_Work):
 
 
 class Collective(_Work):
-    """A collective; without `dtype` elements are float32 where the size allows it, else bytes."""
+    """A collective; without `dtype` elements are float32 where the size allows it, else bytes.
+
+    Some algorithms take more: `grid` (columns x rows of ranks) and `first_steps` (only so many steps).
+    """
 
     algorithm: str | None = None
     size: Size = 1
     dtype: str | None = None
+    grid: Dims | None = None
+    first_steps: int | None = Field(default=None, ge=1)
 
     @field_validator("dtype")
     @classmethod
@@ -95,7 +100,8 @@ def build_spec(spec: Spec, n_ranks: int, seed: int = 1) -> Schedule:
     dtype = arguments.dtype or ("uint8" if arguments.size % np.dtype(np.float32).itemsize else "float32")
     root = arguments.root if isinstance(arguments, RootedCollective) else 0
     n = _ranks(arguments, spec, n_ranks)
-    return collective(spec.family, arguments.algorithm, n, arguments.size, dtype, root)
+    options = {k: v for k in ("grid", "first_steps") if (v := getattr(arguments, k)) is not None}
+    return collective(spec.family, arguments.algorithm, n, arguments.size, dtype, root, options)
 
 
 def _ranks(work: _Work, spec: Spec, available: int) -> int:
