@@ -57,12 +57,15 @@ def print_facts(title: str, facts: Mapping[str, object]) -> None:
     """Print name and value pairs on stdout."""
     from rich.table import Table
 
-    table = Table(title=title, box=None, show_header=False, title_justify="left", padding=(0, 2, 0, 0))
+    table = Table(box=None, show_header=False, padding=(0, 2, 0, 0))
     table.add_column(style="dim")
     table.add_column(overflow="fold")
     for name, value in facts.items():
         table.add_row(name, _cell(value))
-    _console().print(table)
+    console = _console()
+    if title:
+        console.print(title, style="italic")
+    console.print(table)
 
 
 def say(message: str, quiet: bool = False) -> None:
