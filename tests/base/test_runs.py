@@ -86,7 +86,14 @@ def test_what_an_unfinished_run_leaves_behind(tmp_path: Path, error: BaseExcepti
         return
     manifest = read_manifest(tmp_path / "run")
     assert manifest["status"] == status
-    assert manifest["errors"] == (["wrong bytes"] if status == "invalid" else [])
+    assert manifest["errors"] == ["wrong bytes" if status == "invalid" else "interrupted"]
+
+
+def test_a_run_may_say_itself_how_it_ended(tmp_path: Path) -> None:
+    with RunFolder(tmp_path / "run", "test") as run:
+        run.end_as("partial", ["stopped at 5 ms"])
+    manifest = read_manifest(tmp_path / "run")
+    assert (manifest["status"], manifest["errors"]) == ("partial", ["stopped at 5 ms"])
 
 
 def test_reading_a_manifest_that_is_none(tmp_path: Path) -> None:

@@ -61,8 +61,8 @@ def to_json(document: Any) -> str:
 class RunFolder:
     """A folder being written. Use as a context manager; on leaving it gets its name and manifest.
 
-    The status is `complete` after a normal end, `invalid` after a `UetError` and `partial` after an
-    interrupt; any other exception leaves nothing behind.
+    The status is `complete` after a normal end (unless `end_as` says otherwise), `invalid` after a
+    `UetError` and `partial` after an interrupt; any other exception leaves nothing behind.
     """
 
     def __init__(
@@ -78,6 +78,7 @@ class RunFolder:
             "profile": profile,
         }
         self._started = time.time()
+        self._end: tuple[str, Sequence[str]] = ("complete", ())
         self._check_target(force)
         self.folder = self.target.parent / f".{self.target.name}.{os.getpid()}.tmp"
         try:
@@ -121,22 +122,26 @@ class RunFolder:
 
         parquet.write_table(pa.table(dict(columns)), self.path(f"{name}.parquet"))
 
+    def end_as(self, status: str, errors: Sequence[str] = ()) -> None:
+        """Say how the run ended: complete, partial or invalid, and why."""
+        self._end = (status, errors)
+
     def __enter__(self) -> RunFolder:
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        if error is None:
-            self._finish("complete")
-        elif isinstance(error, UetError):
-            self._finish("invalid", list(error.messages))
+        if isinstance(error, UetError):
+            self.end_as("invalid", error.messages)
         elif isinstance(error, KeyboardInterrupt):
-            self._finish("partial")
-        else:
+            self.end_as("partial", ["interrupted"])
+        elif error is not None:
             shutil.rmtree(self.folder, ignore_errors=True)
+            return
+        self._finish(*self._end)
 
-    def _finish(self, status: str, errors: Sequence[str] = ()) -> None:
+    def _finish(self, status: str, errors: Sequence[str]) -> None:
         """Write the manifest and give the folder its name."""
         files = sorted(p for p in self.folder.rglob("*") if p.is_file())
         names = [p.relative_to(self.folder).as_posix() for p in files]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
@@ -68,19 +68,25 @@ def print_facts(title: str, facts: Mapping[str, object]) -> None:
     console.print(table)
 
 
-def say(message: str, quiet: bool = False) -> None:
-    """Print a remark on stderr, if somebody is there to read it."""
-    if not quiet and sys.stderr.isatty():
-        sys.stderr.write(message + "\n")
+def _say_line(message: str) -> None:
+    sys.stderr.write(message + "\n")
 
 
-def working(message: str, quiet: bool = False) -> AbstractContextManager[object]:
-    """Show a spinner with elapsed time on a terminal's stderr while the block runs for more than 2 s."""
+Say = Callable[[str], None]
+
+
+def working(quiet: bool = False, verbose: bool = False) -> AbstractContextManager[Say | None]:
+    """Give the block a function for remarks on its progress, None if nobody is to hear them.
+
+    They appear on stderr: line by line if `verbose`, else on a terminal beside a spinner after 2 s.
+    """
+    if verbose:
+        return nullcontext(_say_line)
     if quiet or not sys.stderr.isatty():
-        return nullcontext()
+        return nullcontext(None)
     from uet.cli.progress import Spinner
 
-    return Spinner(message)
+    return Spinner()
 
 
 def _cell(value: object) -> str:
