@@ -51,6 +51,7 @@ SES = table(
     request_length u4 bytes length of the whole message
     modified_length u4 bytes responses: length actually used
     message_id u2 - message identifier within the PDC
+    request_id u2 - response with data: message_id of the read it answers
     pid_on_fep u2 - 12-bit process on the target
     resource_index u2 - 12-bit resource
     opcode u1 - SES opcode
@@ -105,6 +106,7 @@ class NextHeader(IntEnum):
     RESPONSE = 4
     RESPONSE_DATA = 5
     RESPONSE_DATA_SMALL = 6
+    CP_ACK = 9  # an ACK that answers a control packet; nothing follows
 
 
 class SesFlag(IntFlag):
