@@ -9,7 +9,7 @@ may differ from the graph (leaves are bought fully cabled, virtual routers share
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -17,13 +17,15 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from topologies.routes import Routes
 from uet.base.errors import BadInput
 from uet.base.tables import Records, table
 
 if TYPE_CHECKING:
     import networkx as nx
 
-    from topologies.routes import Routes
+RoutePlan = Callable[[Records, Records], Routes]
+"""Makes the routes from the finished node and port tables, when somebody asks for them."""
 
 HOST, SWITCH = 0, 1
 
@@ -90,9 +92,14 @@ class Fabric:
     planes: int
     names: tuple[NameRange, ...]
     order: Order
-    routes: Routes
+    route_plan: RoutePlan
     switch_latency_ps: int = 0
     parameters: Mapping[str, Any] = field(default_factory=dict)
+
+    @cached_property
+    def routes(self) -> Routes:
+        """Which ports lead where; the tables are built on first use."""
+        return self.route_plan(self.nodes, self.ports)
 
     @property
     def n_switches(self) -> int:
@@ -167,7 +174,7 @@ class FabricBuilder:
         self._ends: list[NDArray[np.int64]] = []
         self._add("host", n_hosts, HOST, 0, host_group)
 
-    def _add(self, prefix: str, count: int, kind: int, level: int, group: ArrayLike) -> NDArray[np.int64]:
+    def _add(self, prefix: str, count: int, kind: int, level: ArrayLike, group: ArrayLike) -> NDArray[np.int64]:
         rows = NODE.zeros(count)
         rows["kind"], rows["level"], rows["group"] = kind, level, group
         self._nodes.append(rows)
@@ -175,16 +182,21 @@ class FabricBuilder:
         self._count += count
         return np.arange(self._count - count, self._count)
 
-    def switches(self, prefix: str, count: int, level: int, group: ArrayLike = -1) -> NDArray[np.int64]:
+    def switches(self, prefix: str, count: int, level: ArrayLike, group: ArrayLike = -1) -> NDArray[np.int64]:
         """Add `count` switches called prefix0.. and return their node numbers, shape [count]."""
         return self._add(prefix, count, SWITCH, level, group)
 
-    def links(self, a: ArrayLike, b: ArrayLike, kind: str, gbps: float, latency_ns: float) -> None:
-        """Add one link per pair (a[i], b[i]); the order of calls and pairs is the order of ports."""
+    def links(
+        self, a: ArrayLike, b: ArrayLike, kind: str | NDArray[np.uint8], gbps: ArrayLike, latency_ns: ArrayLike
+    ) -> None:
+        """Add one link per pair (a[i], b[i]); the order of calls and pairs is the order of ports.
+
+        `kind` is a class name, or one index into LINK_CLASSES per link; rates and latencies likewise.
+        """
         ends = np.stack(np.broadcast_arrays(np.asarray(a), np.asarray(b)), axis=-1).reshape(-1, 2)
         rows = LINK.zeros(len(ends))
-        rows["kind"], rows["gbps"] = LINK_CLASSES.index(kind), gbps
-        rows["latency_ps"] = round(latency_ns * 1000)
+        rows["kind"], rows["gbps"] = LINK_CLASSES.index(kind) if isinstance(kind, str) else kind, gbps
+        rows["latency_ps"] = np.rint(np.asarray(latency_ns) * 1000)
         self._ends.append(ends.astype(np.int64))
         self._links.append(rows)
 
@@ -194,7 +206,7 @@ class FabricBuilder:
         family: str,
         planes: int,
         order: Order,
-        routes: Routes,
+        routes: Routes | RoutePlan,
         switch_latency_ns: float = 0,
         parameters: Mapping[str, Any] | None = None,
     ) -> Fabric:
@@ -213,10 +225,21 @@ class FabricBuilder:
         nodes["first_port"] = np.cumsum(nodes["n_ports"]) - nodes["n_ports"]
         for rows in (nodes, ports, links):
             rows.flags.writeable = False
+        plan = _Constant(routes) if isinstance(routes, Routes) else routes
         return Fabric(
-            spec, family, nodes, ports, links, self.n_hosts, planes, tuple(self._names), order, routes,
+            spec, family, nodes, ports, links, self.n_hosts, planes, tuple(self._names), order, plan,
             round(switch_latency_ns * 1000), dict(parameters or {}),
         )  # fmt: skip
+
+
+@dataclass(frozen=True)
+class _Constant:
+    """A route plan that is already carried out."""
+
+    routes: Routes
+
+    def __call__(self, nodes: Records, ports: Records) -> Routes:
+        return self.routes
 
 
 def total_cables(per_plane: Sequence[tuple[str, int]], planes: int) -> dict[str, int]:

@@ -61,6 +61,9 @@ def _enumerate(r: int, address: int, node: int, destination: int, vc: int, out: 
 
 def candidates(routes: Routes, node: int, destination: int, vc: int = 0) -> list[tuple[int, int]]:
     """Return the minimal next-hop set as (port, virtual channel) pairs; empty if unreachable."""
-    out = np.zeros((4096, 2), np.int64)
+    out = np.empty((64, 2), np.int64)
     size = _enumerate(routes.world.handle, routes.address, node, destination, vc, out)
+    if size > len(out):
+        out = np.empty((size, 2), np.int64)
+        _enumerate(routes.world.handle, routes.address, node, destination, vc, out)
     return [(int(p), int(v)) for p, v in out[:size]]

@@ -1,0 +1,125 @@
+"""`fat-tree`: one to three levels, tapered at the leaf, 1:1 above, full or partial.
+
+leaves = ceil(hosts / down), U = leaves * up up-links. Two levels: ceil(U / radix) spines. Three
+levels: ceil(U / (radix/2)) aggregation switches in pods of radix/2 leaves and ceil(U / radix) cores.
+Every leaf is bought fully cabled: leaves * down copper cables, U optical cables per level above. A
+full tree has 2 (radix/2)^L hosts and (2L-1) (radix/2)^(L-1) switches (Al-Fares et al., SIGCOMM 2008);
+counts for tapered and partial trees as in the cost table of HammingMesh (Hoefler et al., SC22).
+"""
+
+from __future__ import annotations
+
+from functools import partial
+
+import numpy as np
+from pydantic import Field, model_validator
+
+from topologies.fabric import Fabric, FabricBuilder, Order, total_cables
+from topologies.families.base import SwitchedModel, ceil_div, spec_text
+from topologies.routing.up_down_tables import tree_routes
+from topologies.trees import Tree, wire_above
+
+
+class Parameters(SwitchedModel):
+    """Keys of `fat-tree`."""
+
+    hosts: int | None = Field(None, ge=1, description="accelerators; default: as many as the tree carries")
+    levels: int = Field(2, ge=1, le=3, description="levels of switches")
+    down: int | None = Field(None, ge=1, description="leaf ports to hosts; default: radix/2, or what up leaves")
+    up: int | None = Field(None, ge=1, description="leaf ports to the next level; default: what down leaves")
+
+    @property
+    def leaf_down(self) -> int:
+        """Leaf ports that face hosts."""
+        if self.levels == 1:
+            return self.down or self.radix
+        if self.down is None:
+            return self.radix // 2 if self.up is None else self.radix - self.up
+        return self.down
+
+    @property
+    def leaf_up(self) -> int:
+        """Leaf ports that face the next level; 0 in a tree of one level."""
+        if self.levels == 1:
+            return 0
+        return self.radix - self.leaf_down if self.up is None else self.up
+
+    @property
+    def n_hosts(self) -> int:
+        """Hosts, given or as many as fit."""
+        return self.hosts or _most_leaves(self.radix, self.levels) * self.leaf_down
+
+    @model_validator(mode="after")
+    def _rules(self) -> Parameters:
+        if self.levels == 1 and self.up is not None:
+            raise ValueError(f"up={self.up} needs a level above the leaf; drop up or set levels=2")
+        if self.levels == 3 and self.radix % 2:
+            raise ValueError(
+                f"radix={self.radix} must be even to split 1:1 above the leaf; "
+                f"nearest: {self.radix - 1} or {self.radix + 1}"
+            )
+        least_up = 1 if self.levels > 1 else 0
+        if self.leaf_down < 1 or self.leaf_up < least_up or self.leaf_down + self.leaf_up > self.radix:
+            raise ValueError(
+                f"a leaf needs down + up <= radix with both at least 1, but down={self.leaf_down} and "
+                f"up={self.leaf_up} with radix={self.radix}; nearest: {_nearest_split(self)}"
+            )
+        most = _most_leaves(self.radix, self.levels) * self.leaf_down
+        if self.n_hosts > most:
+            raise ValueError(f"hosts={self.hosts} is more than the {most} that this tree carries; {_remedy(self)}")
+        return self
+
+
+def _nearest_split(p: Parameters) -> str:
+    if p.levels == 1:
+        return f"down={p.radix}"
+    down = min(p.leaf_down, p.radix - 1)
+    return f"down={down},up={p.radix - down}"
+
+
+def _most_leaves(radix: int, levels: int) -> int:
+    """Return the leaves that the levels above can join: 1, radix, or radix pods of radix/2."""
+    return (1, radix, radix * (radix // 2))[levels - 1]
+
+
+def _remedy(p: Parameters) -> str:
+    """Return the nearest legal hosts, depth and radix (with the same taper) for too many hosts."""
+    offers = [f"hosts={_most_leaves(p.radix, p.levels) * p.leaf_down}"]
+    down = p.radix // 2 if p.levels == 1 else p.leaf_down
+    deeper = (n for n in range(p.levels + 1, 4) if _most_leaves(p.radix, n) * down >= p.n_hosts)
+    offers += [f"levels={n}" for n in list(deeper)[:1]]
+    radix = p.radix + 1
+    while _most_leaves(radix, p.levels) * (radix * p.leaf_down // p.radix) < p.n_hosts or radix % 2:
+        radix += 1
+    return f"nearest: {', '.join(offers)} or radix={radix} with the same taper"
+
+
+def shape(p: Parameters) -> Tree:
+    """Return the tree of one plane."""
+    leaves = ceil_div(p.n_hosts, p.leaf_down)
+    ups = leaves * p.leaf_up
+    if p.levels == 1:
+        return Tree(leaves)
+    if p.levels == 2:
+        spines = ceil_div(ups, p.radix)
+        return Tree(leaves, p.leaf_up, leaves, spines, spines)
+    half = p.radix // 2
+    return Tree(leaves, p.leaf_up, half, p.leaf_up, ceil_div(ups, half), ceil_div(ups, p.radix))
+
+
+def build(p: Parameters) -> Fabric:
+    """Return the fat tree; hosts fill the leaves in order."""
+    tree = shape(p)
+    host_leaf = np.arange(p.n_hosts) // p.leaf_down
+    pods = tree.leaf_pod if tree.cores else np.arange(tree.leaves)  # the subtree below the top level
+    graph = FabricBuilder(p.n_hosts, pods[host_leaf])
+    leaf = graph.switches("leaf", tree.leaves, 1, pods)
+    graph.links(leaf[host_leaf], np.arange(p.n_hosts), "dac", p.gbps, p.latency_ns)
+    at = wire_above(graph, tree, leaf, host_leaf, p.gbps, p.latency_ns)
+    ups = tree.leaves * tree.up
+    cables = [("dac", tree.leaves * p.leaf_down), ("aoc", ups * (p.levels - 1))]
+    order = Order((tree.leaves + tree.spines + tree.cores) * p.planes, total_cables(cables, p.planes))
+    return graph.build(
+        spec_text("fat-tree", p), "fat-tree", p.planes, order, partial(tree_routes, tree, at),
+        p.switch_latency_ns, p.model_dump(),
+    )  # fmt: skip

@@ -1,0 +1,86 @@
+"""Minimal routing on any graph from a table of next-hop sets; the channel number grows with every link.
+
+For each node that forwards and each attachment (the switch of a host with one link, else the host) a
+bit set of the node's ports that lie on a shortest path. A set takes as many bits as the node's port
+count rounded up to a power of two, and at least four.
+
+Fields of ROUTE_NODE:
+    level  0 a host with one link, 1 a node with a table row
+    index  as a destination: number of its attachment
+    a      first word of the node's row
+    b      bits of a set; above 32 a multiple of 32
+    c      as a destination: port on the attachment's node that leads to it, -1 if it is its own
+    d      node number of the attachment
+
+Memory: 32 bytes a node and (forwarding nodes) * (attachments) * bits / 8 bytes. The set is every
+minimal next hop. Links between forwarding nodes use channels 1, 2, ... in the order of the path; the links
+of hosts with one link need no channel of their own. Hence no cycle of waits.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from topologies.routing.next_hop import node_at, pack, pick, word_at
+from uet.base.jit import kernel
+
+
+@kernel
+def next_hop(r: Any, node: int, destination: int, vc: int, choice: int) -> int:
+    """Return the packed next hop from `node` towards host `destination`; -1 if there is none."""
+    here, there = node_at(r, node), node_at(r, destination)
+    first = np.int64(here["first_port"])
+    if node == destination:
+        return -1
+    if here["level"] == 0:
+        return pack(first, vc, 1)
+    if node == there["d"]:
+        return pack(first + there["c"], vc, 1)
+    bits = np.int64(here["b"])
+    entry = there["index"] * bits
+    word = here["a"] + (entry >> 5)
+    if bits > 32:
+        return _from_wide(r, first, word, bits >> 5, vc + 1, choice)
+    ports = (np.int64(word_at(r, word)["value"]) >> (entry & 31)) & ((1 << bits) - 1)
+    size = _ones(ports)
+    return pack(first + _member(ports, pick(choice, size)), vc + 1, size) if size else -1
+
+
+@kernel
+def _from_wide(r: Any, first: int, word: int, n_words: int, vc: int, choice: int) -> int:
+    """Pick from a set that spans several words."""
+    size = 0
+    for k in range(n_words):
+        size += _ones(np.int64(word_at(r, word + k)["value"]) & 0xFFFFFFFF)
+    left = pick(choice, size)
+    for k in range(n_words):
+        ports = np.int64(word_at(r, word + k)["value"]) & 0xFFFFFFFF
+        ones = _ones(ports)
+        if left < ones:
+            return pack(first + 32 * k + _member(ports, left), vc, size)
+        left -= ones
+    return -1
+
+
+@kernel
+def _ones(x: int) -> int:
+    """Return how many of the low 32 bits are set."""
+    x -= (x >> 1) & 0x55555555
+    x = (x & 0x33333333) + ((x >> 2) & 0x33333333)
+    x = (x + (x >> 4)) & 0x0F0F0F0F
+    return ((x * 0x01010101) >> 24) & 0xFF
+
+
+@kernel
+def _member(x: int, k: int) -> int:
+    """Return the position of the k-th set bit (from 0) of the low 32 bits, by halving."""
+    position = 0
+    for width in (16, 8, 4, 2, 1):
+        below = _ones(x & ((1 << width) - 1))
+        if k >= below:
+            k -= below
+            x >>= width
+            position += width
+    return position
