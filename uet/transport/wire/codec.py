@@ -64,6 +64,8 @@ _CC_REQUEST_BYTES = _CC_REQUEST.size()
 _ACK_CC = int(PdsType.ACK_CC)
 _TSS = int(PdsType.TSS)
 _SMALLEST = 2
+UNKNOWN_LENGTH = -1
+"""The original length of a trimmed packet that does not tell it; its payload length reads as 0."""
 _FLAG_BITS, _NEXT_BITS = 7, 4
 
 _NO_ROOM, _TOO_WIDE, _SHORT = int(Refusal.NO_ROOM), int(Refusal.TOO_WIDE), int(Refusal.SHORT)
@@ -142,10 +144,11 @@ def _encode_pds(packet: Any, shape: int, kind: int, out: int) -> None:
 def decode(data: int, length: int, original: int, packet: Any, ses: Any) -> int:
     """Fill `packet` and `ses` from the `length` UET bytes at `data`; return where the payload begins.
 
-    `original` is the length before trimming: equal to `length` for a whole packet. Of a trimmed one
-    the SES fields are filled only if all their bytes are left, and the returned offset may lie
-    beyond `length`. Nothing beyond `length` is read. Returns a `Refusal` for bytes that are no such
-    packet; the records are then undefined. `ses` is written only when next_hdr announces something.
+    `original` is the length before trimming: equal to `length` for a whole packet, UNKNOWN_LENGTH if
+    a trimmed one does not tell. Of a trimmed packet the SES fields are filled only if all their bytes
+    are left, and the returned offset may lie beyond `length`. Nothing beyond `length` is read. Returns
+    a `Refusal` for bytes that are no such packet; the records are then undefined. `ses` is written
+    only when next_hdr announces something.
     """
     if length < _SMALLEST:
         return _SHORT
@@ -160,10 +163,11 @@ def decode(data: int, length: int, original: int, packet: Any, ses: Any) -> int:
     if ses_bytes < 0:
         return _RESERVED_NEXT
     offset = pds_bytes + ses_bytes
-    if length < pds_bytes or original < offset:
+    whole = offset if original == UNKNOWN_LENGTH else original
+    if length < pds_bytes or whole < offset:
         return _SHORT
     packet["pds_type"], packet["next_hdr"], packet["pds_flags"] = kind, next_hdr, prologue & 127
-    packet["payload_bytes"] = original - offset
+    packet["payload_bytes"] = whole - offset
     _clear(packet)
     _decode_pds(packet, shape, kind, data)
     if ses_bytes > 0:

@@ -114,13 +114,13 @@ class _Dissection:
             ethertype = self.take(VLAN)["ethertype"]
         if ethertype not in (EtherType.IPV4, EtherType.IPV6):
             raise _Refused(f"eth: ethertype {ethertype:#06x} is neither IPv4 nor IPv6, so this is not UET")
-        self.ip()
+        self.ip((4,) if ethertype == EtherType.IPV4 else (6,))
 
-    def ip(self) -> None:
+    def ip(self, expected: tuple[int, ...] = (4, 6)) -> None:
         """Read from an IPv4 or IPv6 header on."""
-        version = self.data[self.at] >> 4 if self.at < self.end else 4
-        if version not in (4, 6):
-            raise _Refused(f"ip: version {version} is neither 4 nor 6")
+        version = self.data[self.at] >> 4 if self.at < self.end else expected[0]
+        if version not in expected:
+            raise _Refused(f"ip: version {version} is not {' or '.join(map(str, expected))}")
         start, after = self.at, self.end
         protocol = self._ipv4() if version == 4 else self._ipv6()
         header = IPV4 if version == 4 else IPV6

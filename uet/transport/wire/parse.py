@@ -12,7 +12,7 @@ import numpy as np
 
 from uet.base.jit import kernel
 from uet.transport.record import Net
-from uet.transport.wire.codec import decode
+from uet.transport.wire.codec import UNKNOWN_LENGTH, decode
 from uet.transport.wire.codes import UDP_PORT, EtherType, IpProtocol
 from uet.transport.wire.crc32c import crc32c
 from uet.transport.wire.internet_checksum import ip_checksum, udp_checksum
@@ -67,8 +67,11 @@ def parse_frame(path: Any, frame: int, length: int, packet: Any, ses: Any, found
         return trailer
     packet["entropy"] = load16(frame + below)
     packet["wire_bytes"] = link_share_bytes(length + FCS_BYTES)
-    whole = original - trailer - uet
-    offset = decode(frame + uet, min(end - uet, whole), whole, packet, ses)
+    if cut and not found["udp"]:
+        offset = decode(frame + uet, end - uet, UNKNOWN_LENGTH, packet, ses)
+    else:
+        whole = original - trailer - uet
+        offset = decode(frame + uet, min(end - uet, whole), whole, packet, ses)
     return offset if offset < 0 else uet + offset
 
 
