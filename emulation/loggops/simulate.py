@@ -1,0 +1,143 @@
+"""Running a schedule under LogGOPS and reporting what happened."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from functools import cache
+
+import numpy as np
+from numpy.typing import NDArray
+
+from emulation.loggops.parameters import LogGOPS
+from uet.base.errors import NoAnswer
+from uet.base.tables import Records
+from uet.schedule.model import CALC, COPY, KINDS, RECV, REDUCE, SEND, Index, Schedule, ScheduleBuilder
+
+DEFAULTS = LogGOPS()
+_EVENTS_PER_CALL = 1_000_000
+_SHOWN = 8
+
+
+@dataclass(frozen=True, eq=False)
+class LogGOPSResult:
+    """What a run gave.
+
+    `finish_ps` [ranks] is when the last processor of each rank became free. `events` counts processed
+    events: two per send, one per recv and calc when everything ran. `pending` are operations that were
+    not done in the end and `unreceived` sends whose message no receive took, both as operation numbers.
+    `loop_cpu_s` is the event loop alone, `build_cpu_s` the tables before it, `compile_cpu_s` the kernels.
+    """
+
+    schedule: Schedule
+    finish_ps: Index
+    events: int
+    pending: Index
+    unreceived: Index
+    build_cpu_s: float
+    loop_cpu_s: float
+    compile_cpu_s: float
+
+    @property
+    def max_ps(self) -> int:
+        """When the last rank finished."""
+        return int(self.finish_ps.max(initial=0))
+
+    @property
+    def all_ops_executed(self) -> bool:
+        """Whether every operation was done; if not, the schedule is deadlocked."""
+        return not len(self.pending)
+
+    def unmatched(self, limit: int = _SHOWN) -> list[str]:
+        """Describe up to `limit` receives and sends that were left without a partner."""
+        ops = self.schedule.operations
+        waiting = [i for i in self.pending.tolist() if ops["kind"][i] == RECV]
+        return [_describe(ops, i) for i in dict.fromkeys([*waiting, *self.unreceived.tolist()])][:limit]
+
+    def check(self) -> None:
+        """Raise NoAnswer naming ranks and operations if the schedule is deadlocked."""
+        if self.all_ops_executed:
+            return
+        ops = self.schedule.operations
+        kinds = ops["kind"][self.pending]
+        stuck = np.concatenate([self.pending[kinds == RECV], self.pending[kinds == SEND], self.pending])
+        shown = [_describe(ops, i) for i in dict.fromkeys(stuck.tolist())][:_SHOWN]
+        ranks = np.unique(ops["rank"][self.pending])
+        more = f" and {len(self.pending) - len(shown)} more" if len(self.pending) > len(shown) else ""
+        raise NoAnswer(
+            f"{self.schedule.name}: deadlock, {len(self.pending)} operations of {len(ranks)} ranks were never done: "
+            f"{'; '.join(shown)}{more}"
+        )
+
+
+def _describe(ops: Records, i: int) -> str:
+    op = ops[i]
+    text = f"rank {op['rank']} operation {i} {KINDS[op['kind']]}"
+    if op["kind"] not in (SEND, RECV):
+        return text
+    peer = "any rank" if op["peer"] < 0 else f"rank {op['peer']}"
+    tag = "any tag" if op["tag"] < 0 else f"tag {op['tag']}"
+    return f"{text} {op['bytes']} bytes {'to' if op['kind'] == SEND else 'from'} {peer} {tag}"
+
+
+def run_loggops(
+    schedule: Schedule, parameters: LogGOPS = DEFAULTS, reduce_ps_per_byte: float = 0.0, grouped: bool | None = None
+) -> LogGOPSResult:
+    """Run a schedule and return when each rank finished; deadlocks are in the result (`check` raises).
+
+    Reductions and copies hold the processor for `reduce_ps_per_byte`. `grouped` says whether events that
+    wait for the same resource stand in the queue as one; by default they do unless empty messages could
+    make a resource free earlier than it was, for which only the plain way is exact.
+    """
+    from emulation.loggops.rules import queue_freed, run_events
+    from emulation.loggops.state import build_world, root_operations, times_never_go_back
+
+    compile_cpu_s = _compile()
+    started = time.process_time()
+    ops = schedule.operations
+    moved = np.rint(np.where(np.isin(ops["kind"], (REDUCE, COPY)), ops["bytes"], 0) * reduce_ps_per_byte)
+    local_ps = np.where(ops["kind"] == CALC, ops["duration_ps"], moved.astype(np.int64))
+    if grouped is None:
+        grouped = times_never_go_back(schedule, parameters)
+    world = build_world(schedule, parameters, local_ps, grouped)
+    roots = root_operations(schedule)
+    world.tables["freed"]["op"][: len(roots)] = roots
+    world.tables["run"]["n_freed"] = len(roots)
+    built = time.process_time()
+    queue_freed(world.handle, 0)
+    while run_events(world.handle, _EVENTS_PER_CALL):
+        pass
+    ended = time.process_time()
+    cpus = world.tables["cpu"]["free_ps"].reshape(schedule.n_ranks, -1)
+    pending, unreceived = _left_over(schedule, world.tables["operation"][:-1], parameters)
+    return LogGOPSResult(
+        schedule, cpus.max(axis=1, initial=0), int(world.tables["run"]["events"][0]), pending, unreceived,
+        built - started, ended - built, compile_cpu_s,
+    )  # fmt: skip
+
+
+def _left_over(schedule: Schedule, rows: Records, parameters: LogGOPS) -> tuple[Index, Index]:
+    """Return the operations that are not done, and the sends whose message was not received."""
+    from emulation.loggops.state import DONE, IN_FLIGHT
+
+    sends: NDArray[np.bool_] = schedule.operations["kind"] == SEND
+    sent = sends & (rows["state"] >= IN_FLIGHT)
+    done = (rows["state"] == DONE) | (sent & (rows["size"] <= parameters.eager_bytes))
+    return np.flatnonzero(~done), np.flatnonzero(sent & (rows["state"] != DONE))
+
+
+@cache
+def _compile() -> float:
+    """Run one message, so that the kernels are compiled; return the CPU seconds this took."""
+    from emulation.loggops.rules import queue_freed, run_events
+    from emulation.loggops.state import build_world
+
+    started = time.process_time()
+    builder = ScheduleBuilder("one message", 2, 1)
+    builder.transfer(0, 1, 1)
+    world = build_world(builder.build(), LogGOPS(), np.zeros(2, np.int64), True)
+    world.tables["freed"]["op"][:2] = (0, 1)
+    world.tables["run"]["n_freed"] = 2
+    queue_freed(world.handle, 0)
+    run_events(world.handle, _EVENTS_PER_CALL)
+    return time.process_time() - started

@@ -1,0 +1,78 @@
+"""The GOAL text format.
+
+    file  = "num_ranks" INT { "rank" INT "{" NL { line } "}" }      ranks 0, 1, ... in order
+    line  = [ label ":" ] op NL | label ("requires" | "irequires") label NL | comment | blank
+    op    = "send" INT "b" "to"   INT        [ "tag" (INT | -1) ] [ "cpu" INT ] [ "nic" INT ]
+          | "recv" INT "b" "from" (INT | -1) [ "tag" (INT | -1) ] [ "cpu" INT ] [ "nic" INT ]
+          | "calc" INT [ "cpu" INT ]
+    label = [a-zA-Z][a-zA-Z0-9_]* ;  comment = "//" to the end of the line | "/*" ... "*/"
+
+Labels belong to their rank and are defined above their use; of two equal ones the first counts.
+Comments stand where a line may start.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+import numpy as np
+
+from uet.base.errors import BadInput
+from uet.schedule.goal.blocks import EDGE, NODE, Blocks
+from uet.schedule.goal.format import format_batch
+from uet.schedule.goal.parse import COMPLAINTS, DONE, FULL, Octets, parse_batch, parse_header
+
+_BATCH_NODES = 200_000
+_SHORTEST_STATEMENT = 7
+"""Bytes of 'calc 1' and its line end."""
+
+
+def write(batches: Iterable[Blocks], path: Path) -> None:
+    """Write rank blocks as text; operation k of a rank gets the label l<k + 1>."""
+    with path.open("wb") as file:
+        started = False
+        for whole in batches:
+            if not started:
+                file.write(b"num_ranks %d\n" % whole.n_ranks)
+                started = True
+            for batch in whole.split():
+                file.write(format_batch(batch))
+
+
+def read(path: Path) -> Iterator[Blocks]:
+    """Yield the rank blocks of a text file. Raises BadInput naming line and column of what is wrong."""
+    text: Octets = np.asarray(np.memmap(path, np.uint8, "r")) if path.stat().st_size else np.zeros(0, np.uint8)
+    state = np.zeros(3, np.int64)
+    n_ranks = parse_header(text, state)
+    if state[1] != DONE:
+        raise BadInput(_complaint(path, text, state, 0))
+    rank, capacity = 0, min(_BATCH_NODES, len(text) // _SHORTEST_STATEMENT + 1)
+    while rank < n_ranks:
+        nodes, edges = NODE.zeros(capacity), EDGE.zeros(2 * capacity)
+        first_node, first_edge = np.zeros(n_ranks - rank + 1, np.int64), np.zeros(n_ranks - rank + 1, np.int64)
+        labels = np.full((_power_of_two(2 * capacity), 4), -1, np.int64)
+        k = int(parse_batch(text, state, rank, nodes, edges, first_node, first_edge, labels))
+        if state[1] not in (DONE, FULL):
+            raise BadInput(_complaint(path, text, state, rank + k))
+        if k == 0:
+            capacity *= 4  # not even one rank fits
+            continue
+        first_node, first_edge = first_node[: k + 1].copy(), first_edge[: k + 1].copy()
+        yield Blocks(n_ranks, rank, nodes[: first_node[-1]], edges[: first_edge[-1]], first_node, first_edge)
+        rank += k
+
+
+def _power_of_two(n: int) -> int:
+    return 1 << (n - 1).bit_length()
+
+
+def _complaint(path: Path, text: Octets, state: np.ndarray[tuple[int], np.dtype[np.int64]], rank: int) -> str:
+    """Say where parsing stopped and what was expected there."""
+    at = min(int(state[2]), len(text))
+    before = text[:at]
+    line = 1 + int(np.count_nonzero(before == ord("\n")))
+    start = at - int(np.argmax(before[::-1] == ord("\n"))) if line > 1 else 0
+    rest = text[start : start + 200].tobytes().split(b"\n")[0].decode("utf-8", "replace").strip("\r")
+    reason = COMPLAINTS[int(state[1])].format(rank=rank)
+    return f"{path}:{line}:{at - start + 1}: {reason}; the line is '{rest}'"
