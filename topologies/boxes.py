@@ -14,6 +14,7 @@ from uet.base.errors import CheckFailed
 
 BUNDLED = ("trace", "nvlink")
 """Link classes that come with the accelerators' boards and islands: not ordered as cables."""
+CABLE_CLASSES = tuple(kind for kind in LINK_CLASSES if kind not in BUNDLED)
 
 
 @dataclass(frozen=True, eq=False)

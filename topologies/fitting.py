@@ -8,14 +8,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from topologies.boxes import BUNDLED, outside_ports
+from topologies.boxes import CABLE_CLASSES, outside_ports
 from topologies.fabric import LINK_CLASSES, Fabric
 from uet.base.errors import BadInput
 
 if TYPE_CHECKING:
     from topologies.catalogue.catalogue import Catalogue, Part
-
-CABLE_CLASSES = tuple(kind for kind in LINK_CLASSES if kind not in BUNDLED)
 
 
 def class_gbps(fabric: Fabric, kind: str) -> float:

@@ -15,7 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
-from topologies.boxes import Boxes, boxes, outside_links
+from topologies.boxes import Boxes, boxes
+from topologies.chassis import chassis
 from topologies.fabric import Fabric
 from uet.base.errors import BadInput
 from uet.base.values import StrictModel
@@ -98,22 +99,6 @@ def lay_out(fabric: Fabric, model: RackModel | None = None) -> Layout:
     return Layout(
         model, found, fabric.n_hosts, len(per_rack), network, position, np.concatenate([host_rack, box_rack]), unit
     )
-
-
-def chassis(fabric: Fabric) -> NDArray[np.int64]:
-    """Return the chassis of every host, [n_hosts]: hosts joined by traces or island links share one.
-
-    Chassis are numbered in the order of their first hosts.
-    """
-    from scipy.sparse import coo_array
-    from scipy.sparse.csgraph import connected_components
-
-    inside = fabric.links[~outside_links(fabric)]
-    a, b = (fabric.ports["node"][inside[end]] for end in ("port_a", "port_b"))
-    joined = coo_array((np.ones(len(inside)), (a, b)), shape=(len(fabric.nodes),) * 2)
-    label = connected_components(joined, directed=False)[1][: fabric.n_hosts]
-    _, first, which = np.unique(label, return_index=True, return_inverse=True)
-    return np.argsort(np.argsort(first))[which]
 
 
 def _host_racks(of_chassis: NDArray[np.int64], capacity: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:

@@ -54,3 +54,31 @@ def ring(hosts: int, board: int, planes: int = 1) -> Fabric:
     build.links(between, (between + 1) % hosts, "aoc", 400, 100)
     order = Order(0, {"aoc": planes * len(between)})
     return build.build("ring", "ring", planes, order, no_routes())
+
+
+def torus(dims: tuple[int, ...], planes: int = 1) -> Fabric:
+    """A torus without switches, every link an optical cable; the last dimension is numbered fastest."""
+    hosts = np.arange(int(np.prod(dims))).reshape(dims)
+    build = FabricBuilder(hosts.size)
+    n = 0
+    for axis, size in enumerate(dims):
+        if size > 1:
+            build.links(hosts.reshape(-1), np.roll(hosts, -1, axis=axis).reshape(-1), "aoc", 400, 100)
+            n += hosts.size
+    order = Order(0, {"aoc": planes * n})
+    return build.build("torus", "torus", planes, order, no_routes(), parameters={"dims": dims})
+
+
+def islands(count: int, size: int, leaf_down: int, up: int) -> Fabric:
+    """Islands of hosts behind one island switch each, and a two-level tree over all hosts."""
+    hosts = count * size
+    build = FabricBuilder(hosts, host_group=np.arange(hosts) // size)
+    inner = build.switches("nvswitch", count, 1)
+    leaves = build.switches("leaf", -(-hosts // leaf_down), 1)
+    spine = build.switches("spine", 1, 2)
+    h = np.arange(hosts)
+    build.links(h, inner[h // size], "nvlink", 7200, 50)
+    build.links(h, leaves[h // leaf_down], "dac", 400, 25)
+    build.links(np.repeat(leaves, up), spine[0], "aoc", 400, 100)
+    order = Order(len(leaves) + 1, {"dac": hosts, "aoc": len(leaves) * up, "nvlink": hosts})
+    return build.build("islands", "nvlink-islands", 1, order, no_routes(), parameters={"radix": 64})

@@ -11,8 +11,9 @@ memory     recalled, not read again       estimate  interpolated; the source say
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import cache
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import Field, field_validator, model_validator
 
@@ -102,6 +103,11 @@ class Catalogue(StrictModel):
         priced = [p for p in self.part if p.kind == kind and p.price_usd is not None]
         return sorted(priced, key=lambda p: (p.price_usd or 0, p.name))
 
+    def failure_rate(self, kind: str) -> float:
+        """Return the annual failure rate of this catalogue's first part of a kind, else the default of the kind."""
+        rates = [p.annual_failure_rate for p in self.part if p.kind == kind and p.annual_failure_rate is not None]
+        return float(rates[0] if rates else _default_rates()[kind]["annual_failure_rate"])
+
     def named(self, name: str) -> Part:
         """Return the part called `name`; BadInput if there is none."""
         for part in self.part:
@@ -132,10 +138,15 @@ def load_catalogue(name: str | Path) -> Catalogue:
     return read.model_copy(update={"part": tuple(_with_failure_rate(p) for p in read.part)})
 
 
+@cache
+def _default_rates() -> dict[str, Any]:
+    return read_mapping(FAILURE_RATES)
+
+
 def _with_failure_rate(part: Part) -> Part:
-    rate = read_mapping(FAILURE_RATES).get(part.kind)
-    if part.annual_failure_rate is not None or rate is None:
+    if part.annual_failure_rate is not None:
         return part
+    rate = _default_rates()[part.kind]
     evidence = Evidence(**{key: rate[key] for key in ("source", "date", "confidence")})
     figures = {"annual_failure_rate": rate["annual_failure_rate"]}
     return part.model_copy(update={**figures, "evidence": {**part.evidence, "annual_failure_rate": evidence}})

@@ -1,0 +1,1 @@
+"""Allocators: which accelerators a job gets, by the structure of the fabric."""
