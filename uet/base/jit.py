@@ -32,14 +32,18 @@ PACKAGES = ("uet", "topologies", "solvers", "emulation")
 
 
 def kernel_digest() -> str:
-    """Return a digest of the source of every file of ours that defines kernels, and of the build mode."""
+    """Return a digest of the build mode and of every file of ours that kernels are compiled from.
+
+    Those are the files that define kernels and their siblings, whose constants kernels freeze.
+    """
     root = Path(__file__).resolve().parents[2]
     mode = sys.version + os.environ.get("NUMBA_BOUNDSCHECK", "")
     digest = hashlib.sha256(mode.encode())
     for package in PACKAGES:
-        for path in sorted((root / package).rglob("*.py")):
-            source = path.read_bytes()
-            if b"uet.base.jit import" in source or path.name in ("jit.py", "tables.py"):
+        sources = {path: path.read_bytes() for path in sorted((root / package).rglob("*.py"))}
+        rooms = {path.parent for path, source in sources.items() if b"uet.base.jit import" in source}
+        for path, source in sources.items():
+            if path.parent in rooms or path.name in ("jit.py", "tables.py"):
                 digest.update(path.name.encode() + source)
     return digest.hexdigest()[:16]
 
@@ -77,8 +81,33 @@ _BYTE_POINTER = ir.IntType(8).as_pointer()
 
 
 def kernel(function: Any) -> Any:
-    """Compile `function` on first use: cached by content, nogil, C error model, exact arithmetic."""
-    return numba.njit(cache=True, nogil=True, error_model="numpy", fastmath=False)(function)
+    """Compile `function` on first use: cached by content, nogil, C error model, exact arithmetic.
+
+    Kernels are inlined into their callers: passing and checking costs a third of a simulation.
+    """
+    return numba.njit(cache=True, nogil=True, error_model="numpy", fastmath=False, forceinline=True)(function)
+
+
+def _make_prefetch() -> Any:
+    if not JIT:
+        return lambda address: None
+
+    @intrinsic  # type: ignore[untyped-decorator]
+    def fetch(context: Any, address: Any) -> Any:
+        def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+            i32 = ir.IntType(32)
+            kind = ir.FunctionType(ir.VoidType(), [_BYTE_POINTER, i32, i32, i32])
+            function = builder.module.declare_intrinsic("llvm.prefetch", [_BYTE_POINTER], kind)
+            builder.call(function, [builder.inttoptr(args[0], _BYTE_POINTER), *(ir.Constant(i32, v) for v in (0, 3, 1))])
+            return context.get_dummy_value()
+
+        return types.void(types.int64), codegen
+
+    return fetch
+
+
+prefetch = _make_prefetch()
+"""Ask the processor to load the cache line at an address; never faults, does nothing without JIT."""
 
 
 class World:
@@ -88,18 +117,27 @@ class World:
     Python this object itself. Tables live as long as the World does.
     """
 
-    def __init__(self, layout: WorldLayout, tables: Mapping[str, Records]) -> None:
+    def __init__(self, layout: WorldLayout, tables: Mapping[str, Records | World]) -> None:
         """Check that `tables` has exactly the layout's tables, contiguous and of the right type."""
         if set(tables) != set(layout.tables):
             raise ValueError(f"world {layout.name}: tables {sorted(tables)} do not match {sorted(layout.tables)}")
-        self.tables = dict(tables)
+        self.tables: dict[str, Any] = dict(tables)
         self._addresses = np.zeros(1, layout.dtype)
-        for name, rows_ in self.tables.items():
+        for name, table in self.tables.items():
+            rows_ = table._addresses if isinstance(table, World) else table
             if rows_.dtype != layout.tables[name].dtype or not rows_.flags.c_contiguous:
                 raise ValueError(f"world {layout.name}: table {name} has the wrong type or is not contiguous")
             self._addresses[name] = rows_.ctypes.data
             self._addresses[f"n_{name}"] = len(rows_)
         self.handle: Any = self._addresses[0] if JIT else self
+
+    def cast(self, dtype: np.dtype[Any]) -> World:
+        """Return this World: hooks that take one are given it as it is."""
+        return self
+
+    def address(self, name: str) -> int:
+        """Return the address of a table's first row."""
+        return int(self._addresses[name][0])
 
     def __getitem__(self, key: str) -> int:
         """Return an address or row count by name, as kernels do; used only without JIT."""
@@ -107,12 +145,16 @@ class World:
 
 
 class WorldLayout:
-    """The names and row types of the tables of one kind of World."""
+    """The names and row types of the tables of one kind of World.
 
-    def __init__(self, name: str, *tables: Table) -> None:
+    A layout may stand among the tables of another: the inner World is then row 0 of that table, and
+    kernels hand it on to the kernels that were written for it.
+    """
+
+    def __init__(self, name: str, *tables: Table | WorldLayout) -> None:
         """Fix the tables; their order is the order of the addresses."""
         self.name = name
-        self.tables = {t.name: t for t in tables}
+        self.tables: dict[str, Table | WorldLayout] = {t.name: t for t in tables}
         columns = [(prefix + t, "i8") for t in self.tables for prefix in ("", "n_")]
         self.dtype = np.dtype(columns)
 
@@ -123,6 +165,8 @@ class WorldLayout:
 
 def _accessor(layout: WorldLayout, name: str) -> Any:
     if not JIT:
+        if isinstance(layout.tables[name], WorldLayout):
+            return lambda w, i: w.tables[name]
         return lambda w, i: PlainRow(w.tables[name], int(i))
     row_dtype = layout.tables[name].dtype
     row_type = numba.from_dtype(row_dtype)
@@ -173,6 +217,7 @@ class Hook:
 
         Raises ValueError when the number of record types does not fit the hook.
         """
+        function = getattr(function, "py_func", function)  # a kernel is compiled again, for the C convention
         if len(records) != self.n_records:
             raise ValueError(f"hook {self.name} takes {self.n_records} records, not {len(records)}")
         key = (function, *(r.descr.__repr__() for r in records))

@@ -1,0 +1,158 @@
+"""Running a Schedule: which operations are ready, started and done. Shared by all packet-level carriers.
+
+The carrier calls `absorb` after engine verbs and `start_ready` before it serves the endpoints that
+`next_kick` names. Reductions and copies take no time here; computing takes its stated duration.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from emulation.events import schedule as schedule_event
+from uet.base.jit import World, WorldLayout, kernel
+from uet.base.tables import table
+from uet.schedule.model import CALC, RECV, SEND
+from uet.transport.messages import next_completion, post
+from uet.transport.state import RECEIVED_DONE, SENT_DONE, completion_at
+
+if TYPE_CHECKING:
+    from uet.schedule.model import Schedule
+
+RUNNER = table(
+    "runner",
+    """
+    remaining i8 - operations not done
+    failed i8 - sends whose PDC gave up
+    refused i8 - sends the engine refused for lack of room
+    n_ready i8 - operations on the ready stack
+    n_kicks i8 - endpoints on the kick stack
+    now_ps i8 ps time of the last event
+    """,
+)
+STEP = table(
+    "step",
+    """
+    kind u1 - as in the schedule
+    started u1 - 1 once everything it waits for is done
+    arrived u1 - receive: 1 once the message is there
+    done u1 - 1 once done
+    waits i4 - operations it still waits for
+    rank i4 - rank, and at once its endpoint
+    peer i4 - the other side
+    n_after i4 - operations that wait for it
+    first_after i8 - where they stand in `after`
+    pair i8 - operation at the other end, -1 none
+    bytes i8 bytes length
+    duration_ps i8 ps of a calc
+    started_ps i8 ps when it started
+    done_ps i8 ps when it was done, -1 not yet
+    message i8 - send: message row in the engine
+    """,
+)
+AFTER = table("after", "step i4 - operation that waits")
+READY_STACK = table("ready_step", "item i4 - operation to start")
+KICK_STACK = table("kick", "item i4 - endpoint that may have packets to send")
+OPERATIONS = WorldLayout("operations", RUNNER, STEP, AFTER, READY_STACK, KICK_STACK)
+
+runner_at = OPERATIONS.rows("runner")
+step_at = OPERATIONS.rows("step")
+after_at = OPERATIONS.rows("after")
+ready_step_at = OPERATIONS.rows("ready_step")
+kick_at = OPERATIONS.rows("kick")
+
+KIND_BITS = 29
+ARRIVAL, PORT_FREE, CALC_DONE = (k << KIND_BITS for k in range(3))
+INDEX_MASK = (1 << KIND_BITS) - 1
+"""Event kinds in the three bits above the index."""
+
+
+def operations(schedule: Schedule, placement: NDArray[np.int64]) -> World:
+    """Return the run state of a schedule whose rank k sits at endpoint placement[k]."""
+    ops, n = schedule.operations, len(schedule.operations)
+    steps = STEP.zeros(n)
+    steps["kind"], steps["bytes"], steps["duration_ps"] = ops["kind"], ops["bytes"], ops["duration_ps"]
+    steps["rank"] = placement[ops["rank"]]
+    steps["peer"] = np.where(ops["peer"] >= 0, placement[ops["peer"]], -1)
+    steps["pair"], steps["done_ps"], steps["started_ps"], steps["message"] = schedule.pairs, -1, -1, -1
+    waits = np.diff(schedule.first_dependency)
+    steps["waits"] = waits
+    after = AFTER.zeros(len(schedule.dependencies))
+    order = np.argsort(schedule.dependencies, kind="stable")
+    after["step"] = np.repeat(np.arange(n), waits)[order]
+    steps["n_after"] = np.bincount(schedule.dependencies, minlength=n)
+    steps["first_after"] = np.cumsum(steps["n_after"], dtype=np.int64) - steps["n_after"]
+    ready = READY_STACK.zeros(n)
+    roots = np.flatnonzero(waits == 0)[::-1]
+    ready["item"][: len(roots)] = roots
+    runner = RUNNER.zeros(1)
+    runner["remaining"], runner["n_ready"] = n, len(roots)
+    tables = {"runner": runner, "step": steps, "after": after, "ready_step": ready, "kick": KICK_STACK.zeros(n + 1)}
+    return World(OPERATIONS, tables)
+
+
+@kernel
+def finish(o: int, step: int, now: int) -> None:
+    """Mark an operation done and put those that waited only for it on the ready stack."""
+    runner, s = runner_at(o, 0), step_at(o, step)
+    s["done"], s["done_ps"] = 1, now
+    runner["remaining"] -= 1
+    for k in range(s["first_after"], s["first_after"] + s["n_after"]):
+        following = np.int64(after_at(o, k)["step"])
+        t = step_at(o, following)
+        t["waits"] -= 1
+        if t["waits"] == 0:
+            ready_step_at(o, runner["n_ready"])["item"] = following
+            runner["n_ready"] += 1
+
+
+@kernel
+def start_ready(o: int, e: int, q: int, now: int) -> None:
+    """Start all ready operations: post sends, match receives, let computations take their time."""
+    runner = runner_at(o, 0)
+    while runner["n_ready"] > 0:
+        runner["n_ready"] -= 1
+        step = np.int64(ready_step_at(o, runner["n_ready"])["item"])
+        s = step_at(o, step)
+        s["started"], s["started_ps"] = 1, now
+        if s["kind"] == SEND:
+            row = post(e, np.int64(s["rank"]), np.int64(s["peer"]), s["bytes"], s["pair"], step, now)
+            s["message"] = row
+            if row < 0:
+                runner["refused"] += 1
+            kick_at(o, runner["n_kicks"])["item"] = s["rank"]
+            runner["n_kicks"] += 1
+        elif s["kind"] == CALC and s["duration_ps"] > 0:
+            schedule_event(q, now + s["duration_ps"], CALC_DONE | step)
+        elif s["kind"] != RECV or s["arrived"] == 1:
+            finish(o, step, now)
+
+
+@kernel
+def next_kick(o: int) -> int:
+    """Take an endpoint that may have packets to send; -1 if there is none."""
+    runner = runner_at(o, 0)
+    if runner["n_kicks"] == 0:
+        return -1
+    runner["n_kicks"] -= 1
+    return np.int64(kick_at(o, runner["n_kicks"])["item"])
+
+
+@kernel
+def absorb(o: int, e: int, now: int) -> None:
+    """Take all completions of the engine and finish the sends and receives they mean."""
+    row = next_completion(e)
+    while row >= 0:
+        c = completion_at(e, row)
+        if c["kind"] == SENT_DONE:
+            finish(o, c["handle"], now)
+        elif c["kind"] == RECEIVED_DONE:
+            s = step_at(o, c["handle"])
+            s["arrived"] = 1
+            if s["started"] == 1:
+                finish(o, c["handle"], now)
+        else:
+            runner_at(o, 0)["failed"] += 1
+        row = next_completion(e)

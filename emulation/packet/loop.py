@@ -1,0 +1,102 @@
+"""The event loop of the packet simulator."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from emulation.events import next_time, take, upcoming
+from emulation.operations import (
+    CALC_DONE,
+    INDEX_MASK,
+    KIND_BITS,
+    PORT_FREE,
+    absorb,
+    finish,
+    next_kick,
+    runner_at,
+    start_ready,
+)
+from emulation.packet.nic import arrive, kick
+from emulation.packet.ports import serve
+from emulation.packet.state import HOP, engine_of, events_of, hop_at, operations_of, port_at
+from uet.base.jit import kernel, prefetch
+from uet.transport.answers import on_timer
+from uet.transport.record import PACKET
+from uet.transport.timers import NEVER, next_timer
+
+FINISHED, PAUSED, TIME_UP, STUCK = range(4)
+"""Why `run` returned: all done; event budget used; simulated time used; nothing left that can happen."""
+
+LOOK_AHEAD, PACKET_BYTES, HOP_BYTES = 3, PACKET.dtype.itemsize, HOP.dtype.itemsize
+_PORT_FREE, _CALC_DONE = PORT_FREE >> KIND_BITS, CALC_DONE >> KIND_BITS
+
+
+@kernel
+def _look_ahead(s: int, q: int) -> None:
+    """Load what an event that is soon due will touch: a packet record, or the packet a port sends next."""
+    event = upcoming(q, LOOK_AHEAD)
+    if event < 0:
+        return
+    if event <= INDEX_MASK:
+        hop = hop_at(s, event)
+        if hop["node"] == hop["dst"]:
+            prefetch(engine_of(s, 0)["packet"] + event * PACKET_BYTES)
+    elif event >> KIND_BITS == _PORT_FREE:
+        port = port_at(s, event & INDEX_MASK)
+        head = port["control_head"] if port["control_head"] >= 0 else port["data_head"]
+        prefetch(s["hop"] + max(np.int64(head), 0) * HOP_BYTES)
+
+
+@kernel
+def _dispatch(s: int, event: int, now: int) -> None:
+    """Process one event."""
+    kind, index = event >> KIND_BITS, event & INDEX_MASK
+    if kind == _PORT_FREE:
+        serve(s, index, now)
+        owner = np.int64(port_at(s, index)["owner"])
+        if owner >= 0:
+            kick(s, owner, now)
+    elif kind == _CALC_DONE:
+        finish(operations_of(s, 0), index, now)
+    else:
+        arrive(s, index, now)
+
+
+@kernel
+def _start_and_kick(s: int, now: int) -> None:
+    """Start what became ready and let the endpoints concerned send."""
+    o, e, q = operations_of(s, 0), engine_of(s, 0), events_of(s, 0)
+    if runner_at(o, 0)["n_ready"] == 0:
+        return
+    start_ready(o, e, q, now)
+    host = next_kick(o)
+    while host >= 0:
+        kick(s, host, now)
+        host = next_kick(o)
+
+
+@kernel
+def run(s: int, end_ps: int, max_events: int) -> int:
+    """Simulate until the schedule is done, `end_ps` is reached or `max_events` events were processed."""
+    o, e, q = operations_of(s, 0), engine_of(s, 0), events_of(s, 0)
+    runner = runner_at(o, 0)
+    _start_and_kick(s, runner["now_ps"])
+    for _ in range(max_events):
+        if runner["remaining"] == 0:
+            return FINISHED
+        event_ps, timer_ps = next_time(q), next_timer(e)
+        now = min(event_ps, timer_ps)
+        if now == NEVER:
+            return STUCK
+        if now > end_ps:
+            return TIME_UP
+        runner["now_ps"] = now
+        if timer_ps <= event_ps:
+            host = on_timer(e, now)
+            absorb(o, e, now)
+            kick(s, host, now)
+        else:
+            _look_ahead(s, q)
+            _dispatch(s, take(q), now)
+        _start_and_kick(s, now)
+    return PAUSED

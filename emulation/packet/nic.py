@@ -1,0 +1,106 @@
+"""The NIC: pulls packets out of the engine as its ports fall idle, and takes arrivals in.
+
+A host's packets wait in the engine, not in port queues. With several ports (boards, tori) it looks
+ahead by at most one waiting packet per port, so that one busy port does not stop the others.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from emulation.operations import absorb
+from emulation.packet.ports import enqueue, wake
+from emulation.packet.state import (
+    engine_of,
+    hop_at,
+    host_at,
+    network_at,
+    operations_of,
+    port_at,
+    route_of,
+)
+from topologies.routing.next_hop import call_next_hop, port_of, vc_of
+from uet.base.jit import Hook, kernel
+from uet.base.rng import mix64
+from uet.transport.receive import receive
+from uet.transport.record import Net
+from uet.transport.send import next_packet
+from uet.transport.state import endpoint_at, packet_at
+
+CONTROL = int(Net.CONTROL)
+WIRE = Hook("wire", 1, 1)
+_through_wire = WIRE.call
+
+
+@kernel
+def has_packets(e: int, endpoint: int) -> bool:
+    """Tell whether an endpoint may have something to send."""
+    ep = endpoint_at(e, endpoint)
+    return ep["control_head"] >= 0 or ep["active_head"] >= 0
+
+
+@kernel
+def _idle(s: int, host: int, now: int) -> bool:
+    """Tell whether one of the host's ports is idle."""
+    h = host_at(s, host)
+    for port in range(h["first_port"], h["first_port"] + h["n_ports"]):
+        p = port_at(s, port)
+        if p["waking"] == 0 and p["busy_until_ps"] <= now:
+            return True
+    return False
+
+
+@kernel
+def kick(s: int, host: int, now: int) -> None:
+    """Let a host send as long as it has packets and an idle port."""
+    e, h = engine_of(s, 0), host_at(s, host)
+    while has_packets(e, host):
+        if not _idle(s, host, now) or h["waiting"] >= h["n_ports"]:
+            for port in range(h["first_port"], h["first_port"] + h["n_ports"]):
+                if port_at(s, port)["busy_until_ps"] > now:
+                    wake(s, port)
+            return
+        slot = next_packet(e, host, now)
+        if slot < 0:
+            return
+        _inject(s, host, slot, now)
+
+
+@kernel
+def _inject(s: int, host: int, slot: int, now: int) -> None:
+    """Start a packet's journey."""
+    e, hop, network = engine_of(s, 0), hop_at(s, slot), network_at(s, 0)
+    if network["wire"] != 0:
+        _through_wire(network["wire"], e, slot)
+    packet = packet_at(e, slot)
+    flow = (np.uint64(packet["src"]) << np.uint64(40)) | (np.uint64(packet["dst"]) << np.uint64(16))
+    hop["hash"] = mix64(mix64(flow ^ np.uint64(packet["spdcid"])) ^ np.uint64(packet["entropy"]))
+    hop["dst"], hop["bytes"], hop["vc"] = packet["dst"], packet["wire_bytes"], 0
+    hop["control"], hop["own"] = (1 if packet["net"] & CONTROL else 0), 1
+    forward(s, host, slot, now)
+
+
+@kernel
+def forward(s: int, node: int, slot: int, now: int) -> None:
+    """Send a packet on from a node: one of the minimal next hops, chosen by flow, entropy and node."""
+    hop, network = hop_at(s, slot), network_at(s, 0)
+    choice = np.int64(mix64(hop["hash"] + np.uint64(node)) >> np.uint64(32))
+    packed = call_next_hop(
+        network["next_hop"], route_of(s, 0), node, np.int64(hop["dst"]), np.int64(hop["vc"]), choice
+    )
+    hop["vc"] = vc_of(packed)
+    enqueue(s, port_of(packed), slot, now)
+
+
+@kernel
+def arrive(s: int, slot: int, now: int) -> None:
+    """A packet has reached the other end of the link it left on: deliver it or send it on."""
+    hop = hop_at(s, slot)
+    node = np.int64(hop["node"])
+    if node != hop["dst"]:
+        forward(s, node, slot, now)
+        return
+    e = engine_of(s, 0)
+    receive(e, slot, now)
+    absorb(operations_of(s, 0), e, now)
+    kick(s, node, now)

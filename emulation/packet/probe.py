@@ -1,0 +1,104 @@
+"""Unloaded paths: walk the fabric's own routes and find the longest one."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from topologies.fabric import Fabric
+from topologies.routing.next_hop import ROUTE, call_next_hop, port_of, vc_of
+from uet.base.errors import NoAnswer
+from uet.base.jit import World, WorldLayout, kernel
+from uet.base.tables import table
+
+PROBE_PORT = table(
+    "probe_port",
+    """
+    peer i4 - node at the other end
+    latency_ps i8 ps propagation and switch latency
+    ps_per_byte f8 ps/byte serialisation
+    """,
+)
+PROBE_SOURCE = table(
+    "probe_source",
+    """
+    host i4 - where to start
+    hops i4 - links of the longest path by latency, -1 if some host is unreachable
+    latency_ps i8 ps its propagation and switch latencies
+    ps_per_byte f8 ps/byte sum of its links' serialisation
+    """,
+)
+PROBE = WorldLayout("probe", PROBE_PORT, PROBE_SOURCE, ROUTE)
+port_at, source_at, route_of = PROBE.rows("probe_port"), PROBE.rows("probe_source"), PROBE.rows("route")
+
+MAX_HOPS = 4096
+SOURCES = 64
+"""All hosts are sources in small fabrics, this many evenly spaced ones in large fabrics."""
+
+
+@dataclass(frozen=True)
+class Paths:
+    """The longest unloaded path and the rate of a host's port."""
+
+    hops: int
+    latency_ps: int
+    ps_per_byte: float
+    host_gbps: float
+
+    def round_trip_ps(self, packet_bytes: int, ack_bytes: int) -> int:
+        """Return the time of a full packet there and an ACK back, stored and forwarded at every hop."""
+        return round(2 * self.latency_ps + self.ps_per_byte * (packet_bytes + ack_bytes))
+
+
+@kernel
+def _walk(w: int, next_hop: int, n_hosts: int, packet_bytes: int) -> None:
+    r = route_of(w, 0)
+    for i in range(w["n_probe_source"]):
+        source = source_at(w, i)
+        start, worst = np.int64(source["host"]), -1.0
+        for target in range(n_hosts):
+            node, vc, hops, latency, serialisation = start, 0, 0, 0, 0.0
+            while node != target and hops < MAX_HOPS:
+                packed = call_next_hop(next_hop, r, node, target, vc, 0)
+                if packed < 0:
+                    hops = MAX_HOPS
+                    break
+                port = port_at(w, port_of(packed))
+                node, vc, hops = np.int64(port["peer"]), vc_of(packed), hops + 1
+                latency += port["latency_ps"]
+                serialisation += port["ps_per_byte"]
+            if hops >= MAX_HOPS:
+                source["hops"] = -1
+                return
+            if latency + packet_bytes * serialisation > worst:
+                worst = latency + packet_bytes * serialisation
+                source["hops"], source["latency_ps"], source["ps_per_byte"] = hops, latency, serialisation
+
+
+def port_latencies(fabric: Fabric) -> np.ndarray:
+    """Return what a packet waits between leaving each port and reaching the next egress queue [ps]."""
+    ports, peer_node = fabric.ports, fabric.ports["node"][fabric.ports["peer"]]
+    latency = fabric.links["latency_ps"][ports["link"]].astype(np.int64)
+    return latency + np.where(peer_node >= fabric.n_hosts, fabric.switch_latency_ps, 0)
+
+
+def longest_path(fabric: Fabric, packet_bytes: int) -> Paths:
+    """Return the longest unloaded path of one plane. Raises NoAnswer if a host cannot be reached."""
+    ports = fabric.ports
+    rows = PROBE_PORT.zeros(len(ports))
+    rows["peer"] = ports["node"][ports["peer"]]
+    rows["latency_ps"] = port_latencies(fabric)
+    gbps = fabric.links["gbps"][ports["link"]]
+    rows["ps_per_byte"] = 8_000 / gbps
+    n = fabric.n_hosts
+    chosen = np.unique(np.linspace(0, n - 1, min(n, SOURCES)).astype(np.int64)) if n > 256 else np.arange(n)
+    sources = PROBE_SOURCE.zeros(len(chosen))
+    sources["host"] = chosen
+    world = World(PROBE, {"probe_port": rows, "probe_source": sources, "route": fabric.routes.world})
+    _walk(world.handle, fabric.routes.address, n, packet_bytes)
+    if (sources["hops"] < 0).any():
+        raise NoAnswer(f"{fabric.spec}: some hosts cannot reach each other; repair links or choose another fabric")
+    longest = sources[np.argmax(sources["latency_ps"] + packet_bytes * sources["ps_per_byte"])]
+    host_gbps = float(gbps[fabric.nodes["first_port"][0]])
+    return Paths(int(longest["hops"]), int(longest["latency_ps"]), float(longest["ps_per_byte"]), host_gbps)

@@ -1,0 +1,278 @@
+"""`simulate`: run a Schedule on a Fabric packet by packet and return what happened as tables."""
+
+from __future__ import annotations
+
+import resource
+import sys
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from emulation.events import event_queue
+from emulation.operations import operations
+from emulation.packet import loop
+from emulation.packet.probe import Paths, longest_path, port_latencies
+from emulation.packet.settings import NetworkSettings, resolve
+from emulation.packet.state import HOP, HOST, NETWORK, PORT, PORT_COUNT, SIM
+from topologies.fabric import Fabric
+from uet.base.errors import BadInput, NoAnswer
+from uet.base.jit import World
+from uet.base.tables import Records
+from uet.schedule.model import SEND, Schedule
+from uet.transport.engine import Capacity, Engine
+from uet.transport.plugins import balancer_address, controller_address
+from uet.transport.settings import fill
+
+EVENTS_PER_CALL = 2_000_000
+"""Events between two looks at the clock and at Ctrl-C."""
+
+NO_END_PS = 2**61
+
+
+@dataclass(frozen=True)
+class SimulationSettings:
+    """How to run: profile, controller, balancer, seed, overrides of settings, end of simulated time."""
+
+    profile: str = "uet-1.0"
+    controller: str = "constant"
+    balancer: str = "oblivious"
+    seed: int = 1
+    overrides: Mapping[str, float] = field(default_factory=dict)
+    wire: bool = False
+    end_ps: int | None = None
+    placement: NDArray[np.int64] | None = None
+
+
+@dataclass(frozen=True)
+class Result:
+    """What a run left: one row per flow, one per port, totals, and the settings that held."""
+
+    flows: Records
+    ports: Records
+    totals: dict[str, Any]
+    status: str
+    settings: dict[str, float | None]
+    network: NetworkSettings
+
+
+FLOW_FIELDS = (
+    ("flow", "i8"), ("src", "i4"), ("dst", "i4"), ("bytes", "i8"), ("packets", "i8"), ("retransmissions", "i8"),
+    ("start_ps", "i8"), ("finish_ps", "i8"), ("fct_ps", "i8"),
+)  # fmt: skip
+
+
+class Simulation:
+    """One run, from tables to results; `advance` may be called until it returns True."""
+
+    def __init__(self, fabric: Fabric, schedule: Schedule, settings: SimulationSettings) -> None:
+        """Build all state. Raises BadInput for settings and placements that do not fit."""
+        started = time.process_time()
+        self.fabric, self.schedule, self.options = fabric, schedule, settings
+        placement = _placement(fabric, schedule, settings.placement)
+        paths = longest_path(fabric, 4096)
+        self.values, self.network = resolve(settings.profile, settings.overrides, paths)
+        self.engine = _engine(fabric, schedule, placement, settings, self.values)
+        self.world = self._build_world(placement, paths)
+        self.status = "running"
+        self.cpu_s = time.process_time() - started
+
+    def _build_world(self, placement: NDArray[np.int64], paths: Paths) -> World:
+        fabric, n_ops = self.fabric, len(self.schedule.operations)
+        slots = len(self.engine.table("packet"))
+        port_rows = _ports(fabric)
+        ends = max(int(port_rows["latency_ps"].max()) + 2 * int(port_rows["ps_per_4k"].max()), 1000)
+        width = 2.0**17 / max(fabric.n_hosts, 1) * 400 / paths.host_gbps
+        calcs = int((self.schedule.operations["duration_ps"] > 0).sum())
+        hops = HOP.zeros(slots)
+        events = event_queue(width, ends, slots + len(port_rows) + calcs, hops)
+        tables: dict[str, Records | World] = {
+            "network": self._network_row(),
+            "sim_port": port_rows,
+            "port_count": PORT_COUNT.zeros(len(port_rows)),
+            "hop": hops,
+            "host": _hosts(fabric),
+            "engine": self.engine.world,
+            "route": fabric.routes.world,
+            "events": events,
+            "operations": operations(self.schedule, placement),
+        }
+        if slots >= 1 << 29 or len(port_rows) >= 1 << 29 or n_ops >= 1 << 29:
+            raise BadInput("the simulation has more than 2^29 packets, ports or operations; make it smaller")
+        return World(SIM, tables)
+
+    def _network_row(self) -> Records:
+        row, n = NETWORK.zeros(1), self.network
+        row["n_hosts"], row["seed"] = self.fabric.n_hosts, self.options.seed
+        row["next_hop"] = self.fabric.routes.address
+        row["queue_bytes"], row["control_bytes"] = n.queue_bytes, n.control_bytes
+        row["ecn_low_bytes"], row["ecn_high_bytes"] = n.ecn_low_bytes, n.ecn_high_bytes
+        row["trimming"], row["trim_bytes"] = n.trimming, n.trim_bytes
+        return row
+
+    def advance(self, max_events: int = EVENTS_PER_CALL) -> bool:
+        """Simulate at most `max_events` more events and tell whether the run is over."""
+        started = time.process_time()
+        end_ps = self.options.end_ps if self.options.end_ps is not None else NO_END_PS
+        code = int(loop.run(self.world.handle, end_ps, max_events))
+        self.cpu_s += time.process_time() - started
+        self.status = {loop.FINISHED: "complete", loop.TIME_UP: "unfinished", loop.STUCK: "stuck"}.get(code, "running")
+        return code != loop.PAUSED
+
+    @property
+    def now_ps(self) -> int:
+        """Simulated time reached so far."""
+        return int(self._inner("operations").tables["runner"]["now_ps"][0])
+
+    @property
+    def progress(self) -> tuple[int, int]:
+        """Operations done and in all."""
+        runner = self._inner("operations").tables["runner"]
+        total = len(self.schedule.operations)
+        return total - int(runner["remaining"][0]), total
+
+    def _inner(self, name: str) -> World:
+        world: World = self.world.tables[name]
+        return world
+
+    def result(self) -> Result:
+        """Collect flows, ports and totals of what has happened so far."""
+        flows = self._flows()
+        return Result(flows, self._port_rows(), self._totals(flows), self.status, self.values, self.network)
+
+    def _flows(self) -> Records:
+        steps, messages = self._inner("operations").tables["step"], self.engine.table("message")
+        sends = np.flatnonzero((steps["kind"] == SEND) & (steps["message"] >= 0))
+        rows = np.zeros(len(sends), dtype=list(FLOW_FIELDS))
+        mine = messages[steps["message"][sends]]
+        rows["flow"], rows["src"], rows["dst"] = sends, steps["rank"][sends], steps["peer"][sends]
+        rows["bytes"], rows["packets"], rows["retransmissions"] = mine["bytes"], mine["packets"], mine["retransmitted"]
+        rows["start_ps"], rows["finish_ps"] = mine["posted_ps"], mine["done_ps"]
+        rows["fct_ps"] = np.where(mine["done_ps"] >= 0, mine["done_ps"] - mine["posted_ps"], -1)
+        return rows
+
+    def _port_rows(self) -> Records:
+        counts: Records = self.world.tables["port_count"]
+        return counts
+
+    def _totals(self, flows: Records) -> dict[str, Any]:
+        network, counters = self.world.tables["network"][0], self.engine.counters()
+        events = self._inner("events").tables["wheel"]
+        finished = flows["finish_ps"] >= 0
+        return {
+            "flows": int((self.schedule.operations["kind"] == SEND).sum()),
+            "finished": int(finished.sum()),
+            "finish_us": _percentiles(flows["finish_ps"][finished]),
+            "fct_us": _percentiles(flows["fct_ps"][finished]),
+            "data_packets": counters["sent"],
+            "retransmissions": counters["retransmitted"],
+            "trims": int(network["trims"]),
+            "drops": int(network["drops"]),
+            "ecn_marks": int(network["marks"]),
+            "rto": counters["timeouts"],
+            "acks": counters["acks"],
+            "nacks": counters["nacks"],
+            "duplicates": counters["duplicates"],
+            "packet_hops": int(network["hops"]),
+            "events": int(events["processed"][0]),
+            "packets_high_water": counters["used_packets"],
+            "base_rtt_us": self.values["cc.base_rtt_us"],
+            "sim_us": self.now_ps / 1e6,
+            "cpu_s": self.cpu_s,
+            "peak_rss_bytes": _peak_rss_bytes(),
+        }
+
+
+def _peak_rss_bytes() -> int:
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak if sys.platform == "darwin" else peak * 1024  # Linux counts in KiB
+
+
+def _percentiles(times_ps: NDArray[np.int64]) -> dict[str, float | None]:
+    """Return first, mean and percentiles [us]; percentile p of n sorted values is value[min(n-1, floor(p n))]."""
+    n = len(times_ps)
+    if n == 0:
+        return dict.fromkeys(("first", "mean", "p50", "p99", "max"))
+    us = np.sort(times_ps) / 1e6
+    pick = {"first": 0, "p50": min(n - 1, n // 2), "p99": min(n - 1, n * 99 // 100), "max": n - 1}
+    return {**{name: float(us[k]) for name, k in pick.items()}, "mean": float(us.mean())}
+
+
+def _placement(fabric: Fabric, schedule: Schedule, placement: NDArray[np.int64] | None) -> NDArray[np.int64]:
+    if schedule.n_ranks > fabric.n_hosts:
+        raise BadInput(f"{schedule.name} needs {schedule.n_ranks} hosts but {fabric.spec} has {fabric.n_hosts}; enlarge it")
+    if placement is None:
+        return np.arange(schedule.n_ranks, dtype=np.int64)
+    if len(np.unique(placement)) != schedule.n_ranks or placement.min() < 0 or placement.max() >= fabric.n_hosts:
+        raise BadInput("a placement must name a different host of the fabric for every rank")
+    return placement.astype(np.int64)
+
+
+def _hosts(fabric: Fabric) -> Records:
+    rows = HOST.zeros(fabric.n_hosts)
+    rows["first_port"] = fabric.nodes["first_port"][: fabric.n_hosts]
+    rows["n_ports"] = fabric.nodes["n_ports"][: fabric.n_hosts]
+    return rows
+
+
+def _ports(fabric: Fabric) -> Records:
+    rows, ports = PORT.zeros(len(fabric.ports)), fabric.ports
+    rows["ps_per_4k"] = np.rint(8_000 * 4_096 / fabric.links["gbps"][ports["link"]])
+    rows["latency_ps"] = port_latencies(fabric)
+    rows["peer"] = ports["node"][ports["peer"]]
+    rows["owner"] = np.where(ports["node"] < fabric.n_hosts, ports["node"], -1)
+    for name in ("data_head", "data_tail", "control_head", "control_tail"):
+        rows[name] = -1
+    return rows
+
+
+def _engine(
+    fabric: Fabric, schedule: Schedule, placement: NDArray[np.int64], settings: SimulationSettings,
+    values: dict[str, float | None],
+) -> Engine:  # fmt: skip
+    """Reserve an engine just large enough: PDCs per pair, windows no longer than what a pair sends."""
+    ops = schedule.operations
+    sends = ops[ops["kind"] == SEND]
+    src, dst = placement[sends["rank"]], placement[sends["peer"]]
+    payload = int(values["mtu.payload_bytes"] or 1)
+    packets = np.maximum(-(-sends["bytes"] // payload), 1)
+    pairs, inverse = np.unique(src * fabric.n_hosts + dst, return_inverse=True)
+    per_pair = np.bincount(inverse, packets).astype(np.int64)
+    longest = int(per_pair.max(initial=1))
+    window = min(int(values["pdc.window_packets"] or 64), max(64, 1 << (longest - 1).bit_length()))
+    values["pdc.window_packets"] = window
+    in_window = int((values["cc.window_bytes"] or 0) // payload) + 2
+    under_way = int(np.minimum(per_pair, min(window, in_window)).sum())
+    capacity = Capacity(
+        initiators=np.bincount(pairs // fabric.n_hosts, minlength=fabric.n_hosts),
+        targets=np.bincount(pairs % fabric.n_hosts, minlength=fabric.n_hosts),
+        messages=max(len(sends), 1),
+        packets=min(3 * under_way + 1024, 1 << 24),
+    )
+    row = fill(values, settings.seed, controller_address(settings.controller), balancer_address(settings.balancer))
+    return Engine(row, capacity)
+
+
+def simulate(
+    fabric: Fabric,
+    schedule: Schedule,
+    settings: SimulationSettings | None = None,
+    progress: Callable[[Simulation], None] | None = None,
+) -> Result:
+    """Run `schedule` on one plane of `fabric` and return flows, ports and totals.
+
+    Raises NoAnswer if the schedule can never finish or does not finish before `settings.end_ps`.
+    """
+    simulation = Simulation(fabric, schedule, settings or SimulationSettings())
+    while not simulation.advance():
+        if progress is not None:
+            progress(simulation)
+    done, total = simulation.progress
+    if simulation.status == "stuck":
+        raise NoAnswer(f"{schedule.name}: {total - done} of {total} operations can never start; check its dependencies")
+    if simulation.status == "unfinished":
+        raise NoAnswer(f"{schedule.name}: {total - done} of {total} operations were not done at the end; raise the end time")
+    return simulation.result()

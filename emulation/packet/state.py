@@ -1,0 +1,93 @@
+"""State of the packet simulator: ports, packets under way, hosts, and the worlds inside its world."""
+
+from __future__ import annotations
+
+from emulation.events import EVENTS
+from emulation.operations import OPERATIONS
+from topologies.routing.next_hop import ROUTE
+from uet.base.jit import WorldLayout
+from uet.base.tables import table
+from uet.transport.state import ENGINE
+
+NETWORK = table(
+    "network",
+    """
+    n_hosts i8 - hosts are nodes 0..n_hosts-1
+    seed i8 - seed of ECN and trim decisions
+    next_hop i8 - address of the fabric's routing kernel
+    wire i8 - address of the byte codec every packet passes, 0 for none
+    queue_bytes i8 bytes data queue of a port
+    control_bytes i8 bytes control queue of a port
+    ecn_low_bytes i8 bytes no packet is marked below this queue
+    ecn_high_bytes i8 bytes every packet is marked above it
+    trimming i8 - 1 trim when the data queue is full, 0 drop
+    trim_bytes i8 bytes size of a trimmed packet on the link
+    hops i8 - packets that left a port
+    marks i8 - packets marked with ECN CE
+    trims i8 - packets trimmed
+    drops i8 - packets dropped
+    control_drops i8 - of these, packets of the control class
+    """,
+)
+PORT = table(
+    "sim_port",
+    """
+    busy_until_ps i8 ps when the packet being sent leaves
+    latency_ps i8 ps propagation, and the latency of the switch behind it
+    sent_bytes i8 bytes sent so far
+    ps_per_4k i4 ps to send 4,096 bytes
+    data_head i4 - first packet of the data queue
+    data_tail i4 - last packet of the data queue
+    control_head i4 - first packet of the control queue
+    control_tail i4 - last packet of the control queue
+    data_bytes i4 bytes in the data queue
+    control_bytes i4 bytes in the control queue
+    peer i4 - node at the other end
+    owner i4 - host the port belongs to, -1 a switch
+    waking u1 - 1 while a PORT_FREE event is scheduled
+    """,
+    row_bytes=64,
+)
+PORT_COUNT = table(
+    "port_count",
+    """
+    marks i8 - packets marked with ECN CE
+    trims i8 - packets trimmed
+    drops i8 - packets dropped
+    """,
+)
+HOP = table(
+    "hop",
+    """
+    hash u8 - of flow and entropy value, for equal-cost choices
+    node i4 - node it is on the way to
+    next i4 - next packet of the queue
+    before i4 - previous packet of the data queue when it was appended
+    dst i4 - destination host
+    bytes u2 bytes size on the link now
+    vc u1 - virtual channel
+    control u1 - 1 in the control class
+    own u1 - 1 until it leaves its source's port
+    """,
+    row_bytes=32,
+)
+HOST = table(
+    "host",
+    """
+    first_port i4 - first port
+    n_ports i4 - how many
+    waiting i4 - own packets in its port queues
+    """,
+)
+
+SIM = WorldLayout("sim", NETWORK, PORT, PORT_COUNT, HOP, HOST, ENGINE, ROUTE, EVENTS, OPERATIONS)
+
+network_at = SIM.rows("network")
+port_at = SIM.rows("sim_port")
+port_count_at = SIM.rows("port_count")
+hop_at = SIM.rows("hop")
+host_at = SIM.rows("host")
+engine_of = SIM.rows("engine")
+route_of = SIM.rows("route")
+events_of = SIM.rows("events")
+operations_of = SIM.rows("operations")

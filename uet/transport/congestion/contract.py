@@ -1,0 +1,33 @@
+"""What a congestion controller is: one function with one fixed signature.
+
+    control(state, event, settings) -> new window [bytes]
+
+`state` is 256 bytes of the PDC that belong to the controller alone, zero before START, seen as the
+record type `STATE` that the controller's file declares. `event` says what happened (CC_EVENT in
+uet.transport.state), `settings` are the engine's. The function is compiled alone and called through
+its address, so a new controller recompiles nothing else.
+"""
+
+from __future__ import annotations
+
+from uet.base.jit import Hook, kernel
+from uet.transport.state import cc_event_at, cc_state_at, pdc_at, settings_at
+
+CONTROLLER = Hook("controller", 3, 0)
+_call = CONTROLLER.call
+
+START, ACK, NACK, TIMEOUT = range(4)
+"""Kinds of event: first use of the PDC; an ACK; a trim NACK; a packet given up by the timer."""
+
+
+@kernel
+def tell_controller(
+    e: int, pdc: int, kind: int, now: int, acked: int, packet_bytes: int, rtt: int, ecn: int, last_hop: int
+) -> None:
+    """Report an event to the PDC's controller and take over the window it returns."""
+    state, settings, p = cc_event_at(e, 0), settings_at(e, 0), pdc_at(e, pdc)
+    state["kind"], state["now_ps"] = kind, now
+    state["cwnd_bytes"], state["in_flight_bytes"] = p["cwnd"], p["in_flight"]
+    state["acked_bytes"], state["packet_bytes"] = acked, packet_bytes
+    state["rtt_ps"], state["ecn"], state["last_hop"] = rtt, ecn, last_hop
+    p["cwnd"] = _call(settings["controller"], cc_state_at(e, pdc), state, settings)

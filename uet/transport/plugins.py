@@ -1,0 +1,69 @@
+"""Find a controller or balancer by name, or in a file of the user's: `./mine.py:Mine`.
+
+A part is a module-like object with `STATE` (a numpy dtype of at most 256 bytes) and one function.
+"""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+import pkgutil
+from pathlib import Path
+from typing import Any
+
+from uet.base.errors import BadInput, nearest
+from uet.transport import balancing, congestion
+from uet.transport.balancing.contract import BALANCER
+from uet.transport.congestion.contract import CONTROLLER
+from uet.transport.settings import SETTINGS_TABLE
+from uet.transport.state import CC_EVENT, OPAQUE_BYTES
+
+_ROOMS = {"controller": (congestion, "control"), "balancer": (balancing, "balance")}
+
+
+def names(kind: str) -> list[str]:
+    """Return the built-in parts of a kind, 'controller' or 'balancer'."""
+    room, _ = _ROOMS[kind]
+    return sorted(m.name for m in pkgutil.iter_modules(room.__path__) if m.name != "contract")
+
+
+def _load_file(argument: str) -> Any:
+    path, _, name = argument.rpartition(":")
+    if not path.endswith(".py") or not name:
+        raise BadInput(f"'{argument}' names no part in a file; write path.py:Name")
+    spec = importlib.util.spec_from_file_location(Path(path).stem, path)
+    if spec is None or spec.loader is None or not Path(path).is_file():
+        raise BadInput(f"{path}: no such file; check the path before the colon")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    if not hasattr(module, name):
+        raise BadInput(f"{path}: defines no '{name}'; name what follows the colon as it is in the file")
+    return getattr(module, name)
+
+
+def load(kind: str, argument: str) -> Any:
+    """Return the part called `argument`: a built-in name or `path.py:Name`. Raises BadInput."""
+    room, function = _ROOMS[kind]
+    if ":" in argument:
+        part = _load_file(argument)
+    elif argument in names(kind):
+        part = importlib.import_module(f"{room.__name__}.{argument}")
+    else:
+        raise BadInput(f"no {kind} is called '{argument}'; {nearest(argument, names(kind))}")
+    if not hasattr(part, "STATE") or not callable(getattr(part, function, None)):
+        raise BadInput(f"{kind} '{argument}' lacks STATE or the function {function}(); see the built-in ones")
+    if part.STATE.itemsize > OPAQUE_BYTES:
+        raise BadInput(f"{kind} '{argument}': STATE takes {part.STATE.itemsize} bytes; at most {OPAQUE_BYTES} fit")
+    return part
+
+
+def controller_address(argument: str) -> int:
+    """Compile a congestion controller (once) and return its address for the settings row."""
+    part = load("controller", argument)
+    return CONTROLLER.address(part.control, part.STATE, CC_EVENT.dtype, SETTINGS_TABLE.dtype)
+
+
+def balancer_address(argument: str) -> int:
+    """Compile a load balancer (once) and return its address for the settings row."""
+    part = load("balancer", argument)
+    return BALANCER.address(part.balance, part.STATE, SETTINGS_TABLE.dtype)

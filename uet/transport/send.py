@@ -1,0 +1,122 @@
+"""The sending side: which packet an endpoint sends next."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from uet.base.jit import kernel
+from uet.transport.balancing.contract import SELECT, tell_balancer
+from uet.transport.bits import add, discard, next_member
+from uet.transport.pdc import can_send, next_size, packet_payload, pop_active, push_active
+from uet.transport.record import Net, NextHeader, PdsFlag, PdsType, SesFlag
+from uet.transport.slots import pop_control, take_slot
+from uet.transport.state import (
+    SYN_SENT,
+    core_at,
+    endpoint_at,
+    message_at,
+    packet_at,
+    pdc_at,
+    sent_at,
+    settings_at,
+)
+from uet.transport.timers import set_timer
+
+RUD_REQ, REQUEST_STD = int(PdsType.RUD_REQ), int(NextHeader.REQUEST_STD)
+RETX, AR, SYN = int(PdsFlag.RETX), int(PdsFlag.AR), int(PdsFlag.SYN)
+SOM, EOM, ECN_CAPABLE = int(SesFlag.SOM), int(SesFlag.EOM), int(Net.ECN_CAPABLE)
+
+
+@kernel
+def next_packet(e: int, endpoint: int, now: int) -> int:
+    """Return the slot of the packet the endpoint sends next, -1 if it has none.
+
+    Control packets go first, but at most `control_per_data` of them while data waits.
+    """
+    ep, limit = endpoint_at(e, endpoint), settings_at(e, 0)["control_per_data"]
+    if ep["control_head"] >= 0 and (ep["active_head"] < 0 or ep["control_run"] < limit):
+        ep["control_run"] += 1
+        return np.int64(pop_control(e, endpoint))
+    ep["control_run"] = 0
+    while ep["active_head"] >= 0:
+        pdc = pop_active(e, endpoint)
+        if can_send(e, pdc):
+            slot = take_slot(e)
+            if slot >= 0:
+                _send_request(e, pdc, slot, now)
+            if can_send(e, pdc):
+                push_active(e, pdc)
+            return slot
+    return -1 if ep["control_head"] < 0 else np.int64(pop_control(e, endpoint))
+
+
+@kernel
+def _choose_number(e: int, pdc: int) -> int:
+    """Take the lowest lost packet, or else the next new one, off the PDC's books and return its number."""
+    p, window = pdc_at(e, pdc), settings_at(e, 0)["window_packets"]
+    if p["tx_lost"] > 0:
+        number = p["tx_lost_low"]
+        lost_words = p["tx_words"] + (window >> 6)
+        discard(e, lost_words, window, number)
+        p["tx_lost"] -= 1
+        if p["tx_lost"] > 0:
+            p["tx_lost_low"] = next_member(e, lost_words, window, number + 1, p["tx_next"])
+        return number
+    number = p["tx_next"]
+    p["tx_next"] = number + 1
+    row = sent_at(e, p["ring"] + (number & (window - 1)))
+    row["message"], row["tries"], row["timeouts"] = p["segmenting"], 0, 0
+    m = message_at(e, p["segmenting"])
+    if number + 1 == m["first"] + m["packets"]:
+        p["segmenting"] = m["next"]
+    return number
+
+
+@kernel
+def _send_request(e: int, pdc: int, slot: int, now: int) -> None:
+    """Fill a slot with the PDC's next request and account for it."""
+    p, settings, core = pdc_at(e, pdc), settings_at(e, 0), core_at(e, 0)
+    window = settings["window_packets"]
+    number = _choose_number(e, pdc)
+    row = sent_at(e, p["ring"] + (number & (window - 1)))
+    message = np.int64(row["message"])
+    payload = packet_payload(e, message, number)
+    row["time_ps"] = now
+    row["entropy"] = tell_balancer(e, pdc, SELECT, 0, now)
+    row["tries"] = min(row["tries"] + 1, 255)
+    p["in_flight"] += payload + settings["overhead_bytes"]
+    add(e, np.int64(p["tx_words"]), window, number)
+    flags = 0
+    if row["tries"] > 1:
+        flags = RETX | AR
+        core["retransmitted"] += 1
+        message_at(e, message)["retransmitted"] += 1
+    else:
+        core["sent"] += 1
+    following = next_size(e, pdc)
+    if following == 0 or p["in_flight"] + following > p["cwnd"]:
+        flags |= AR  # nothing more to send for now: the answer must not wait for more bytes
+    if p["state"] == SYN_SENT:
+        flags |= SYN
+    _fill_request(e, pdc, slot, number, message, payload, flags, now)
+    packet_at(e, slot)["entropy"] = row["entropy"]
+    if p["timer_set"] == 0:
+        set_timer(e, pdc, now + settings["rto_ps"])
+
+
+@kernel
+def _fill_request(e: int, pdc: int, slot: int, number: int, message: int, payload: int, flags: int, now: int) -> None:
+    """Write the record of a RUD request with a standard SES header."""
+    p, m, packet, settings = pdc_at(e, pdc), message_at(e, message), packet_at(e, slot), settings_at(e, 0)
+    index = number - m["first"]
+    packet["time_ps"], packet["src"], packet["dst"] = now, p["endpoint"], p["peer"]
+    packet["pds_type"], packet["next_hdr"], packet["pds_flags"] = RUD_REQ, REQUEST_STD, flags
+    packet["psn"] = (p["tx_start"] + number) & 0xFFFFFFFF
+    packet["psn_offset"] = p["tx_cack"] - 1 - number
+    packet["spdcid"] = p["pdcid"]
+    packet["dpdcid"] = number & 0xFFF if flags & SYN else p["peer_pdcid"]
+    packet["ses"], packet["argument"] = message, index * settings["payload_bytes"]
+    packet["payload_bytes"], packet["wire_bytes"] = payload, payload + settings["overhead_bytes"]
+    packet["detail"] = (SOM if index == 0 else 0) | (EOM if index + 1 == m["packets"] else 0)
+    packet["net"], packet["code"], packet["sack_offset"] = ECN_CAPABLE, 0, 0
+    packet["sack_bitmap"], packet["cc_state"] = np.uint64(0), np.uint64(0)

@@ -1,0 +1,52 @@
+"""Packet slots: one pool of packet records, shared by the engine and its carrier.
+
+A packet stays in its slot from `next_packet` to `receive` and may come back as its own answer.
+"""
+
+from __future__ import annotations
+
+from uet.base.jit import kernel
+from uet.transport.state import core_at, endpoint_at, slot_at
+
+
+@kernel
+def take_slot(e: int) -> int:
+    """Return a free packet slot, -1 if all are in use."""
+    core = core_at(e, 0)
+    slot = core["free_packet"]
+    if slot >= 0:
+        core["free_packet"] = slot_at(e, slot)["next"]
+        return slot
+    if core["used_packets"] >= e["n_packet"]:
+        return -1
+    core["used_packets"] += 1
+    return core["used_packets"] - 1
+
+
+@kernel
+def free_slot(e: int, slot: int) -> None:
+    """Give a packet slot back."""
+    core = core_at(e, 0)
+    slot_at(e, slot)["next"] = core["free_packet"]
+    core["free_packet"] = slot
+
+
+@kernel
+def push_control(e: int, endpoint: int, slot: int) -> None:
+    """Append a control packet to an endpoint's queue."""
+    ep = endpoint_at(e, endpoint)
+    slot_at(e, slot)["next"] = -1
+    if ep["control_head"] < 0:
+        ep["control_head"] = slot
+    else:
+        slot_at(e, ep["control_tail"])["next"] = slot
+    ep["control_tail"] = slot
+
+
+@kernel
+def pop_control(e: int, endpoint: int) -> int:
+    """Remove and return the first control packet of an endpoint's queue, which is not empty."""
+    ep = endpoint_at(e, endpoint)
+    slot = ep["control_head"]
+    ep["control_head"] = slot_at(e, slot)["next"]
+    return slot
