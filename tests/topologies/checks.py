@@ -26,18 +26,20 @@ def networkx_hops(fabric: Fabric) -> np.ndarray:
     return hops
 
 
-def minimal_ports(fabric: Fabric, hops: np.ndarray, node: int, destination: int) -> set[int]:
-    first, count = fabric.nodes["first_port"][node], fabric.nodes["n_ports"][node]
-    ports = range(first, first + count)
-    near = {p: int(fabric.ports["node"][fabric.ports["peer"][p]]) for p in ports}
-    return {p for p, far in near.items() if hops[far, destination] == hops[node, destination] - 1}
+def ports_of(fabric: Fabric) -> list[list[tuple[int, int]]]:
+    """Per node its (port, node at the other end) pairs."""
+    far = fabric.ports["node"][fabric.ports["peer"]].tolist()
+    first, count = fabric.nodes["first_port"].tolist(), fabric.nodes["n_ports"].tolist()
+    return [[(p, far[p]) for p in range(f, f + n)] for f, n in zip(first, count, strict=True)]
 
 
 def check_routes(fabric: Fabric, *, full: bool = True, routes: Routes | None = None) -> None:
     """Every reached next-hop set is minimal and not empty; with `full` it is the whole minimal set."""
     routes = routes or fabric.routes
-    hops = hop_matrix(Graph.of(fabric), np.arange(fabric.n_hosts))
+    matrix = hop_matrix(Graph.of(fabric), np.arange(fabric.n_hosts))
+    ports, far = ports_of(fabric), fabric.ports["node"][fabric.ports["peer"]].tolist()
     for destination in range(fabric.n_hosts):
+        hops = matrix[:, destination].tolist()
         todo = [(source, 0) for source in range(fabric.n_hosts)]
         seen = set(todo)
         while todo:
@@ -46,14 +48,14 @@ def check_routes(fabric: Fabric, *, full: bool = True, routes: Routes | None = N
             if node == destination:
                 assert not got
                 continue
-            wanted = minimal_ports(fabric, hops, node, destination)
+            wanted = {p for p, near in ports[node] if hops[near] == hops[node] - 1}
             found = {p for p, _ in got}
             where = f"{fabric.spec}: {fabric.node_name(node)} to host{destination} on channel {vc}"
             assert len(found) == len(got), where
             assert found == wanted if full else found and found <= wanted, (where, found, wanted)
             for port, channel in got:
                 assert 0 <= channel < routes.virtual_channels, where
-                state = (int(fabric.ports["node"][fabric.ports["peer"][port]]), channel)
+                state = (far[port], channel)
                 if state not in seen:
                     seen.add(state)
                     todo.append(state)

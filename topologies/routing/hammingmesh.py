@@ -11,6 +11,7 @@ Fields of ROUTE_NODE (a dimension is 0 for rows, 1 for columns; "low" is west or
     spine  a dimension, b word of its link offsets by leaf
 Words 0..5: first word of the direction bits of each dimension, first word of its places (4 words each:
 low line port, leaf of the low port, leaf of the high port, place on the board), board side minus 1.
+Words 6..21: for every set of a host's four ports, its members in two bits each and from bit 8 its size.
 
 Memory: 32 bytes a node, (columns^2 + rows^2) / 4 bytes of direction bits, 16 bytes a place.
 """
@@ -33,8 +34,8 @@ def next_hop(r: Any, node: int, destination: int, vc: int, choice: int) -> int:
     if level == 0:
         along = _direction(r, 0, here["c"] + there["a"])
         across = _direction(r, 1, here["d"] + there["b"])
-        ports = along | (across & 2) << 2 if along else across << 2
-        return _one_of_four(first, ports, here["e"], vc, choice) if ports else -1
+        ports = along | (across & (2 if along else 3)) << 2
+        return _one_of_four(r, first, ports, np.int64(here["e"]), vc, choice)
     place = word_at(r, 2 + here["a"])["value"] + 4 * (there["b"] if here["a"] else there["a"])
     low = np.int64(word_at(r, place + 3)["value"])
     high = word_at(r, 4 + here["a"])["value"] - low
@@ -50,10 +51,9 @@ def next_hop(r: Any, node: int, destination: int, vc: int, choice: int) -> int:
     local = (1 if local_low else 0) + (1 if local_high else 0)
     size = local + (np.int64(here["c"]) if upwards else 0)
     k = pick(choice, size)
-    if k >= local:
-        return pack(first + here["d"] + k - local, vc, size)
-    port = word_at(r, place)["value"] - here["e"] + (k if local_low else 1)
-    return pack(first + port, vc, size)
+    down = word_at(r, place)["value"] - here["e"] + (k if local_low else 1)
+    up = here["d"] + k - local
+    return pack(first + (down if k < local else up), vc, size)
 
 
 @kernel
@@ -64,14 +64,12 @@ def _direction(r: Any, dimension: int, entry: int) -> int:
 
 
 @kernel
-def _one_of_four(first: int, ports: int, into_line: int, vc: int, choice: int) -> int:
-    """Return one of the ports in the bit set; entering a line raises the channel."""
-    size = (ports & 1) + (ports >> 1 & 1) + (ports >> 2 & 1) + (ports >> 3)
-    for _ in range(pick(choice, size)):
-        ports &= ports - 1
-    lowest = ports & -ports
-    port = (lowest >> 1) - (lowest >> 3)  # 1, 2, 4, 8 -> 0, 1, 2, 3
-    return pack(first + port, vc + 1 if into_line & lowest else vc, size)
+def _one_of_four(r: Any, first: int, ports: int, into_line: int, vc: int, choice: int) -> int:
+    """Return one of the ports in the bit set, -1 of an empty one; entering a line raises the channel."""
+    members = np.int64(word_at(r, 6 + ports)["value"])
+    size = members >> 8
+    port = (members >> (pick(choice, size) << 1)) & 3
+    return pack(first + port, vc + (into_line >> port & 1), size) if size else -1
 
 
 @kernel

@@ -20,6 +20,12 @@ SENTENCE = (
 _HEADER = 6
 
 
+def _port_sets() -> list[int]:
+    """Return for each set of four ports its members, two bits each, and its size from bit 8 on."""
+    sets = [[port for port in range(4) if bits >> port & 1] for bits in range(16)]
+    return [sum(port << 2 * k for k, port in enumerate(ports)) | len(ports) << 8 for ports in sets]
+
+
 @dataclass(frozen=True)
 class Dimension:
     """One dimension of a HammingMesh: `length` places in boards of `side`, each line with a `tree`.
@@ -65,7 +71,7 @@ def mesh_routes(rows: Dimension, cols: Dimension, nodes: Records, ports: Records
     """Return the `hammingmesh` routes; `hammingmesh` documents the fields."""
     table = ROUTE_NODE.zeros(len(nodes))
     table["first_port"], table["level"] = nodes["first_port"], nodes["level"]
-    words = Words(*[0] * _HEADER)
+    words = Words(*[0] * _HEADER, *_port_sets())
     n_hosts = rows.length * cols.length
     row, col = np.divmod(np.arange(n_hosts), rows.length)
     host = slice(0, n_hosts)
