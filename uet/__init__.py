@@ -19,14 +19,15 @@ if TYPE_CHECKING:
         show_topology,
     )
     from uet.api.machine import doctor
-    from uet.api.packets import decode, describe, encode
+    from uet.api.packets import decode, decode_capture, describe, encode
     from uet.api.settings import parameters
-    from uet.api.touring import tour
+    from uet.api.touring import plan_tour, tour
     from uet.api.work import show_workload, simulate
 
 __all__ = [
     "cost",
     "decode",
+    "decode_capture",
     "describe",
     "doctor",
     "draw_topology",
@@ -35,6 +36,7 @@ __all__ = [
     "list_catalogues",
     "list_topologies",
     "parameters",
+    "plan_tour",
     "show_catalogue",
     "show_topology",
     "show_workload",

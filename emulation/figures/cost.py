@@ -31,7 +31,7 @@ def draw_cost_breakdown(axes: Axes, cost_usd: Mapping[str, Mapping[str, float]])
     axes.set_ylim(len(fabrics) - 0.4, -0.6)  # the first fabric on top
     axes.xaxis.set_major_formatter(lambda x, _: short_usd(x) if x else "0")
     axes.grid(axis="y", visible=False)
-    axes.legend(ncols=len(parts), loc="lower right", bbox_to_anchor=(1.0, 1.0), handlelength=0.9, handleheight=0.9)
+    axes.figure.legend(ncols=len(parts), loc="outside lower center", handlelength=0.9, handleheight=0.9)
     return axes
 
 

@@ -15,7 +15,8 @@ if TYPE_CHECKING:
 
 Points = NDArray[np.float64]
 
-_LINK_COLOURS = dict(zip(LINK_CLASSES, ("#9AA5B1", PALETTE[1], PALETTE[3], PALETTE[0], PALETTE[2], PARTS[3]), strict=True))
+_COLOURS = ("#9AA5B1", PALETTE[1], PALETTE[3], PALETTE[0], PALETTE[2], PARTS[4])
+_LINK_COLOURS = dict(zip(LINK_CLASSES, _COLOURS, strict=True))
 
 
 def draw_fabric(axes: Axes, fabric: Fabric) -> Axes:
@@ -28,14 +29,14 @@ def draw_fabric(axes: Axes, fabric: Fabric) -> Axes:
     if fabric.family == "hammingmesh":
         _draw_boards(axes, fabric, at)
         lines = _bowed(lines, (fabric.links["kind"] > 0) * 0.35)  # cables of a row lie on one line otherwise
-    shade = float(np.clip(300 / len(lines), 0.08, 0.8))
+    shade = float(np.clip(600 / len(lines), 0.1, 0.8))
     for kind, name in enumerate(LINK_CLASSES):
         mine = lines[fabric.links["kind"] == kind]
         if len(mine):
             colour = _LINK_COLOURS[name]
             axes.add_collection(LineCollection(list(mine), colors=colour, alpha=shade, linewidths=0.8, zorder=1))
             axes.plot([], [], color=colour, label=f"{name}: {len(mine):,}")
-    size = float(np.clip(2500 / len(at), 3, 60))
+    size = float(np.clip(4000 / len(at), 3, 60))
     hosts = fabric.nodes["kind"] == HOST
     n_switches = int((~hosts).sum())
     axes.scatter(*at[hosts].T, s=size, color=INK, zorder=3, label=f"accelerator: {int(hosts.sum()):,}")
@@ -71,8 +72,8 @@ def _level_positions(fabric: Fabric) -> Points:
 
 def _mesh_positions(fabric: Fabric) -> Points:
     """Place accelerators on their grid with gaps between boards, row networks to the right, column networks below."""
-    (a, b), (x, y) = fabric.parameters["board"], fabric.parameters["grid"]
-    n_hosts, columns = fabric.n_hosts, a * x
+    a, b = fabric.parameters["board"]
+    n_hosts, columns = fabric.n_hosts, a * fabric.parameters["grid"][0]
     at = np.zeros((len(fabric.nodes), 2))
     host = np.arange(n_hosts)
     at[:n_hosts] = np.stack([_spaced(host % columns, a), -_spaced(host // columns, b)], axis=1)

@@ -34,17 +34,20 @@ def draw_fct_cdf(axes: Axes, fct_us: Mapping[str, ArrayLike], ideal_us: Mapping[
     axes.set_xlabel("flow completion time [µs]" + ("   (dotted: empty network)" if ideal_us else ""))
     axes.set_ylabel("flows")
     axes.margins(x=0.06)
-    _label(axes, {name: np.median(np.asarray(times, float)) for name, times in fct_us.items()}, colour)
+    _label(axes, {name: np.asarray(times, float) for name, times in fct_us.items()}, colour)
     return axes
 
 
-def _label(axes: Axes, median_us: Mapping[str, float], colour: Mapping[str, str]) -> None:
-    """Write each run's name to the right of its curve; curves further right are labelled further down."""
-    for k, name in enumerate(sorted(median_us, key=lambda n: -median_us[n])):
-        share = 0.30 + 0.12 * k
+def _label(axes: Axes, fct_us: Mapping[str, np.ndarray], colour: Mapping[str, str]) -> None:
+    """Write each run's name beside its curve; curves further right are labelled further down."""
+    low, high = axes.get_xlim()
+    for k, name in enumerate(sorted(fct_us, key=lambda n: float(np.median(fct_us[n])))):
+        share = max(0.72 - 0.14 * k, 0.05)
+        at = float(np.quantile(fct_us[name], share))
+        left = at > low + 0.7 * (high - low)
         axes.annotate(
-            name, (1.0, share), xycoords=("axes fraction", "data"), xytext=(-4, 0), textcoords="offset points",
-            color=colour[name], weight="bold", ha="right", va="center",
+            name, (at, share), xytext=(-8 if left else 8, 0), textcoords="offset points", color=colour[name],
+            weight="bold", ha="right" if left else "left", va="center",
         )  # fmt: skip
 
 

@@ -5,10 +5,10 @@ first used, so that importing `uet` costs nothing.
 
     fabrics     list_topologies show_topology export_topology draw_topology cost list_catalogues show_catalogue
     work        show_workload simulate
-    packets     decode encode describe
+    packets     decode decode_capture encode describe
     machine     doctor
     settings    parameters
-    touring     tour
+    touring     plan_tour tour
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from __future__ import annotations
 FUNCTIONS = {
     "cost": "uet.api.fabrics",
     "decode": "uet.api.packets",
+    "decode_capture": "uet.api.packets",
     "describe": "uet.api.packets",
     "doctor": "uet.api.machine",
     "draw_topology": "uet.api.fabrics",
@@ -23,6 +24,7 @@ FUNCTIONS = {
     "export_topology": "uet.api.fabrics",
     "list_catalogues": "uet.api.fabrics",
     "list_topologies": "uet.api.fabrics",
+    "plan_tour": "uet.api.touring",
     "parameters": "uet.api.settings",
     "show_catalogue": "uet.api.fabrics",
     "show_topology": "uet.api.fabrics",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -146,9 +147,8 @@ def export_topology(spec: SpecLike, file: str | Path, force: bool = False) -> Pa
     """
     from topologies.export import FORMATS
 
-    path = checked_target(file, FORMATS, force)
-    text = FORMATS[path.suffix](build(spec))
-    path.write_text(text, encoding="utf-8")
+    path = checked_target(file, tuple(FORMATS), force)
+    path.write_text(FORMATS[path.suffix](build(spec)), encoding="utf-8")
     return path
 
 
@@ -168,18 +168,17 @@ def draw_topology(spec: SpecLike, file: str | Path, force: bool = False) -> Path
     return path
 
 
-def checked_target(file: str | Path, suffixes: Sequence[str] | dict[str, Any], force: bool) -> Path:
+def checked_target(file: str | Path, suffixes: Sequence[str], force: bool) -> Path:
     """Return `file` as a path if it can be written and has a legal suffix; raises BadInput otherwise."""
     path = Path(file)
     if path.suffix not in suffixes:
         raise BadInput(f"{file}: cannot tell the format from '{path.suffix}'; end the name in {' or '.join(suffixes)}")
     if path.exists() and not force:
         raise BadInput(f"{file}: already exists; choose another name or overwrite it with --force")
-    try:
-        with path.open("a"):
-            pass
-    except OSError as error:
-        raise BadInput(f"{file}: cannot be written ({error.strerror}); choose another place") from None
+    folder = path.absolute().parent
+    if not folder.is_dir() or not os.access(folder, os.W_OK):
+        why = "is not writable" if folder.is_dir() else "does not exist"
+        raise BadInput(f"{file}: cannot be written, its folder {why}; choose another place")
     return path
 
 

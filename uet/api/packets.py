@@ -1,8 +1,8 @@
-"""Packets as bytes: decode, encode, describe."""
+"""Packets as bytes: decode (one, or those of a capture file), encode, describe."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +21,18 @@ def decode(packet: str | bytes, link: str = "ethernet", crc: str = "auto") -> di
     from uet.transport.wire.dissect import decode_packet
 
     return decode_packet(_bytes(packet) if isinstance(packet, str) else packet, link, crc)
+
+
+def decode_capture(file: str | Path, crc: str = "auto") -> Iterator[dict[str, Any]]:
+    """Yield the document of every packet of a pcap or pcapng file, with its number (from 1) and time_ps.
+
+    Raises BadInput for a file that is not readable or none of both.
+    """
+    from uet.transport.wire.capture import read_capture
+    from uet.transport.wire.dissect import decode_packet
+
+    for number, packet in enumerate(read_capture(Path(file)), 1):
+        yield {"number": number, "time_ps": packet.time_ps, **decode_packet(packet.data, packet.link, crc)}
 
 
 def encode(document: Mapping[str, Any] | str | Path) -> bytes:

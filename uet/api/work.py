@@ -131,10 +131,11 @@ def simulate(
 
     values = checked_settings(settings or {})
     chosen = profile or ("htsim" if str(work).lower().endswith(".cm") else "uet-1.0")
+    _check_names(chosen, cc, lb)
     fabric = build(on)
     schedule = read_work(work, fabric.n_hosts, seed)
     folder = None if out is None else RunFolder(out, "simulate", seed, chosen, force)
-    run = _run(fabric, schedule, chosen, values, cc, lb, seed, end_ps, say)
+    run = run_schedule(fabric, schedule, chosen, values, cc, lb, seed, end_ps, say)
     if folder is None:
         return run
     spec = {"work": str(work), "on": fabric.spec, "profile": chosen, "cc": cc, "lb": lb, "seed": seed, "set": values}
@@ -142,10 +143,20 @@ def simulate(
     return Run(run.summary, run.flows, run.ports, folder.target, run.problem)
 
 
-def _run(
+def _check_names(profile: str, cc: str, lb: str) -> None:
+    from uet.transport.plugins import load
+    from uet.transport.settings import defaults
+
+    defaults(profile)
+    load("controller", cc)
+    load("balancer", lb)
+
+
+def run_schedule(
     fabric: Fabric, schedule: Schedule, profile: str, values: dict[str, float], cc: str, lb: str, seed: int,
     end_ps: int | None, say: Say | None,
 ) -> Run:  # fmt: skip
+    """Run `schedule` on one plane of `fabric` with checked settings; see `simulate`."""
     from emulation.packet.simulate import Simulation, SimulationSettings
     from emulation.packet.warmup import warm_up
 

@@ -12,13 +12,17 @@ from uet.cli.output import finish, print_facts, print_table
 @click.command()
 @click.argument("spec")
 @click.option(
-    "--catalogue", default="hammingmesh-2022", show_default=True, help="A name of 'uet catalogue list' or a .toml file."
+    "--catalogue",
+    metavar="NAME",
+    default="hammingmesh-2022",
+    show_default=True,
+    help="A name of 'uet catalogue list' or a .toml file.",
 )
 @click.option("--include", metavar="KIND,...", help="Price nic or accelerator too, by kind or by name of the part.")
 @click.option("--cabling", type=click.Choice(["published", "rack"]), help="How cables are chosen [the catalogue's].")
 @shared("json", "verbose")
 def cost(spec: str, catalogue: str, include: str | None, cabling: str | None, as_json: bool, verbose: bool) -> None:
-    """Price the fabric SPEC and print its bill of materials: switches and cables."""
+    """Price a fabric and print its bill of materials: switches and cables, and what --include names."""
     import uet
 
     wanted = [word.strip() for word in include.split(",")] if include else []

@@ -22,7 +22,8 @@ def _out() -> Any:
 
 def _seed() -> Any:
     seed = click.IntRange(0, 2**63 - 1)
-    return click.option("--seed", type=seed, default=1, show_default=True, envvar="UET_SEED", help="Of all randomness.")
+    text = "Seed of all randomness."
+    return click.option("--seed", metavar="N", type=seed, default=1, show_default=True, envvar="UET_SEED", help=text)
 
 
 def _set() -> Any:

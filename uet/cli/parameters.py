@@ -9,10 +9,10 @@ from uet.cli.output import finish, print_table
 
 
 @click.command()
-@click.option("--profile", default="uet-1.0", show_default=True, help="Named set of defaults.")
+@click.option("--profile", metavar="NAME", default="uet-1.0", show_default=True, help="Named set of defaults.")
 @shared("json", "verbose")
 def parameters(profile: str, as_json: bool, verbose: bool) -> None:
-    """List all settings of --set KEY=VALUE with unit and default."""
+    """List all settings with unit and default, for --set KEY=VALUE."""
     import uet
 
     rows = uet.parameters(profile)

@@ -13,23 +13,25 @@ from uet.cli.output import finish, print_facts, print_table, working
 if TYPE_CHECKING:
     from uet.api.work import Run
 
+_OWN = ", or one of your own as FILE.py:NAME."
+
 
 @click.command()
 @click.argument("work")
 @click.option("--on", "fabric", metavar="SPEC", required=True, help="Fabric to run on.")
-@click.option("--cc", default="constant", show_default=True, help="Congestion controller, or FILE.py:NAME.")
-@click.option("--lb", default="oblivious", show_default=True, help="Load balancer, or FILE.py:NAME.")
-@click.option("--profile", help="Defaults of all settings: uet-1.0 or htsim [uet-1.0; htsim for .cm files].")
+@click.option("--cc", metavar="NAME", default="constant", show_default=True, help=f"Congestion controller{_OWN}")
+@click.option("--lb", metavar="NAME", default="oblivious", show_default=True, help=f"Load balancer{_OWN}")
+@click.option("--profile", metavar="NAME", help="Set of defaults: uet-1.0 or htsim [uet-1.0; htsim for .cm files].")
 @click.option("--payload", type=click.IntRange(1), metavar="BYTES", help="Short for --set mtu.payload_bytes=BYTES.")
 @click.option("--no-trim", is_flag=True, help="Short for --set trim.enabled=0.")
-@click.option("--end", metavar="TIME", help="Stop at this simulated time, such as 5ms; unfinished flows are an error.")
+@click.option("--end", metavar="TIME", help="Stop at this simulated time, such as 5ms.")
 @shared("json", "out", "seed", "set", "quiet", "force", "verbose")
 def simulate(
     work: str, fabric: str, cc: str, lb: str, profile: str | None, payload: int | None, no_trim: bool,
     end: str | None, as_json: bool, out: str | None, seed: int, settings: tuple[str, ...], quiet: bool,
     force: bool, verbose: bool,
 ) -> None:  # fmt: skip
-    """Run WORK on a fabric, packet by packet.
+    """Run a workload on a fabric, packet by packet.
 
     WORK is a collective or pattern, such as permutation:size=2MiB or allreduce:algorithm=ring,size=1MiB,
     or a file (.yaml, .json, .cm). One plane of the fabric is simulated and carries all of WORK's bytes.

@@ -17,7 +17,7 @@ def wire() -> None:
 
 
 @wire.command()
-@click.argument("packet", metavar="HEX")
+@click.argument("packet", metavar="HEX|FILE.pcap|FILE.pcapng")
 @click.option(
     "--link", type=click.Choice(["ethernet", "ip", "udp", "uet"]), default="ethernet", show_default=True,
     help="Layer of the first byte.",
@@ -28,18 +28,34 @@ def wire() -> None:
 )  # fmt: skip
 @shared("json", "verbose")
 def decode(packet: str, link: str, crc: str, as_json: bool, verbose: bool) -> None:
-    """Decode a packet given as HEX digits; '-' reads them from standard input.
+    """Decode a packet given as HEX digits ('-': from standard input), or every packet of a capture file.
 
-    Exit code 0 if at least one header could be read, else 2.
+    Exit code 0 if at least one header could be read, else 2. --link is for HEX; files name their own.
     """
     import uet
 
+    if packet.lower().endswith((".pcap", ".pcapng")):
+        _decode_file(packet, crc, as_json)
+        return
     text = click.get_text_stream("stdin").read() if packet == "-" else packet
     found = uet.decode(text, link, crc)
     problem = None if found["headers"] else BadInput(*found["errors"])
     finish("wire.decode", found, as_json, problem=problem)
     if not as_json:
         _print(found)
+
+
+def _decode_file(file: str, crc: str, as_json: bool) -> None:
+    import uet
+
+    packets = list(uet.decode_capture(file, crc))
+    readable = any(p["headers"] for p in packets)
+    problem = None if readable else BadInput(f"{file}: no packet of {len(packets)} has a header that could be read")
+    finish("wire.decode", {"packets": packets}, as_json, problem=problem)
+    if not as_json:
+        for found in packets:
+            click.echo(f"packet {found['number']} at {found['time_ps'] / 1e6:,.3f} us")
+            _print(found)
 
 
 def _print(found: dict[str, Any]) -> None:

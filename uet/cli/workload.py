@@ -16,7 +16,7 @@ def workload() -> None:
 
 @workload.command()
 @click.argument("work")
-@click.option("--ranks", type=click.IntRange(1), required=True, help="Ranks at hand.")
+@click.option("--ranks", metavar="N", type=click.IntRange(1), required=True, help="Ranks at hand.")
 @shared("json", "seed", "verbose")
 def show(work: str, ranks: int, as_json: bool, seed: int, verbose: bool) -> None:
     """Show the operations, steps and bytes of WORK on a number of ranks."""
