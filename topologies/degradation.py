@@ -9,7 +9,7 @@ are counted, and the bound is that of a job on the others.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -51,24 +51,35 @@ class WorstLinks:
     share: float
 
 
-def borders_and_demands(cuts: CutModel, pattern: str) -> Iterator[tuple[Border, Floats]]:
-    """Yield every border with what a pattern sends across it, in injections [sets]."""
-    for border in (cuts.host, *cuts.borders):
-        n, total = np.bincount(border.label).astype(np.float64), len(border.label)
-        yield border, np.ones(len(n)) if pattern == "allreduce" else n * (total - n) / max(total - 1, 1)
+class PatternBound:
+    """The bandwidth bound of a pattern on a fabric, whole or after the loss of links."""
 
+    def __init__(self, cuts: CutModel, pattern: str) -> None:
+        """Take stock of what crosses every border and of what the pattern sends across it."""
+        self.cuts = cuts
+        self.borders: list[tuple[Border, Floats, Floats]] = []  # with Gb/s [sets] and injections sent [sets]
+        for border in (cuts.host, *cuts.borders):
+            n, total = np.bincount(border.label).astype(np.float64), len(border.label)
+            sent = np.ones(len(n)) if pattern == "allreduce" else n * (total - n) / max(total - 1, 1)
+            self.borders.append((border, border.sums(cuts.gbps), sent))
+        self.whole = self.after(np.zeros(0, np.int64))[0]
 
-def bandwidth_bound(cuts: CutModel, gbps: Floats, pattern: str) -> tuple[float, int]:
-    """Return the bandwidth bound of a pattern in injections, given what links carry over all planes [n_links],
-    and how many hosts are cut off, which do not count in the bound.
-    """
-    least = np.inf
-    cut_off = np.zeros(cuts.fabric.n_hosts, bool)
-    for border, demand in borders_and_demands(cuts, pattern):
-        left = border.sums(gbps) / demand / cuts.unit_gbps
-        least = float(left.min(where=left > 0, initial=least))
-        cut_off |= (left <= 0)[border.label]
-    return (least if least < np.inf else 0.0), int(cut_off.sum())
+    def after(self, links: Ints) -> tuple[float, int]:
+        """Return the bound in injections and the hosts cut off, after a loss of `links`, once for each plane's copy.
+
+        Hosts that are cut off do not count in the bound.
+        """
+        gbps, least = self.cuts.fabric.links["gbps"][links], np.inf
+        cut_off = np.zeros(self.cuts.fabric.n_hosts, bool)
+        for border, crossing, sent in self.borders:
+            left = crossing.copy()
+            for at in (border.at_a[links], border.at_b[links]):
+                np.subtract.at(left, at[at >= 0], gbps[at >= 0])
+            dead = left <= 1e-9 * crossing
+            least = float((left / sent).min(where=~dead, initial=least))
+            if dead.any():
+                cut_off |= dead[border.label]
+        return (least / self.cuts.unit_gbps if least < np.inf else 0.0), int(cut_off.sum())
 
 
 def degraded(cuts: CutModel, rates: Mapping[str, float], failures: int, trials: int, seed: int) -> list[Degraded]:
@@ -81,9 +92,9 @@ def degraded(cuts: CutModel, rates: Mapping[str, float], failures: int, trials: 
     lost = [lose.draw(failures, rng) for _ in range(trials)]
     found = []
     for pattern in PATTERNS:
-        whole, _ = bandwidth_bound(cuts, cuts.gbps, pattern)
-        left, cut_off = zip(*(bandwidth_bound(cuts, cuts.gbps - lost_gbps, pattern) for lost_gbps in lost), strict=True)
-        shares = np.sort(left) / whole if whole else np.zeros(trials)
+        bound = PatternBound(cuts, pattern)
+        left, cut_off = zip(*(bound.after(links) for links in lost), strict=True)
+        shares = np.sort(left) / bound.whole if bound.whole else np.zeros(trials)
         p50, p10, p1 = (float(shares[min(trials - 1, int(q * trials))]) for q in (0.5, 0.1, 0.01))
         mean, worst = float(shares.mean()), float(shares[0])
         found.append(Degraded(failures, pattern, mean, p50, p10, p1, worst, float(np.mean(cut_off)), max(cut_off)))
@@ -101,8 +112,8 @@ class _Lottery:
         self.cumulative = np.cumsum(np.concatenate([switch, rate]))
         self.parts = int((np.concatenate([switch, rate]) > 0).sum()) * fabric.planes
 
-    def draw(self, n: int, rng: np.random.Generator) -> Floats:
-        """Return what `n` parts take from every link over all planes, Gb/s [n_links]."""
+    def draw(self, n: int, rng: np.random.Generator) -> Ints:
+        """Return the links that `n` parts take down, once for each plane's copy."""
         chosen: dict[tuple[int, int], None] = {}
         while len(chosen) < min(n, self.parts):
             part = int(np.searchsorted(self.cumulative, rng.random() * self.cumulative[-1], side="right"))
@@ -110,8 +121,7 @@ class _Lottery:
         down: set[tuple[int, int]] = set()
         for plane, part in chosen:
             down.update((plane, link) for link in self._links(part))
-        lost = np.bincount(np.array([link for _, link in down], np.int64), minlength=len(self.fabric.links))
-        return lost * self.fabric.links["gbps"]
+        return np.array(sorted(link for _, link in down), np.int64)
 
     def _links(self, part: int) -> list[int]:
         if part >= self.fabric.n_switches:
@@ -128,20 +138,19 @@ def worst_links(cuts: CutModel, failures: int, pattern: str) -> WorstLinks:
     Exact for the bound and quick: the best attack on a border is on its fastest links, so the least over
     all borders of what their fastest links leave is the least over all choices.
     """
-    fabric = cuts.fabric
-    whole, _ = bandwidth_bound(cuts, cuts.gbps, pattern)
+    fabric, bound = cuts.fabric, PatternBound(cuts, pattern)
     least, attacked = np.inf, np.zeros(0, np.int64)
-    for border, demand in borders_and_demands(cuts, pattern):
+    for border, crossing, sent in bound.borders:
         link, at = _attackable(fabric, border)
         copies = _copies(at, fabric.planes, failures)
         lost = np.bincount(at, fabric.links["gbps"][link] * copies, minlength=len(border))
-        left = (border.sums(cuts.gbps) - lost) / demand / cuts.unit_gbps
+        left = (crossing - lost) / sent / cuts.unit_gbps
         if left.min() < least:
             least, mine = float(left.min()), at == left.argmin()
             attacked = np.repeat(link[mine], copies[mine])
     plane = np.arange(len(attacked)) % fabric.planes
     names = tuple(link_name(fabric, p, n) for p, n in zip(plane.tolist(), attacked.tolist(), strict=True))
-    return WorstLinks(names, pattern, least / whole if whole else 0.0)
+    return WorstLinks(names, pattern, least / bound.whole if bound.whole else 0.0)
 
 
 def _attackable(fabric: Fabric, border: Border) -> tuple[Ints, Ints]:

@@ -17,7 +17,7 @@ from topologies.catalogue.catalogue import load_catalogue
 from topologies.checkpoints import daly_interval_s, effective_share, young_interval_s
 from topologies.connectivity import single_points
 from topologies.cuts import CutModel
-from topologies.degradation import bandwidth_bound, worst_links
+from topologies.degradation import PatternBound, worst_links
 from topologies.fabric import Fabric, FabricBuilder, Order
 from topologies.failures import damage
 from topologies.registry import build
@@ -140,7 +140,7 @@ def test_cuts_of_a_tapered_tree() -> None:
     assert [p.name for p in model.undamaged.partitions] == ["leaf"]
     assert model.undamaged.partitions[0].capacity.tolist() == [4] * 6
     # an alltoall of 96 sends 16 * 80 / 95 injections out of each leaf's 4
-    assert bandwidth_bound(model, model.gbps, "alltoall")[0] == pytest.approx(4 * 95 / (16 * 80))
+    assert PatternBound(model, "alltoall").whole == pytest.approx(4 * 95 / (16 * 80))
     left = model.after(damage(fabric, "link leaf1-spine0; link host3-leaf0"))
     assert left.partitions[0].capacity.tolist() == [4, 3, 4, 4, 4, 4]
     assert left.host[3] == 0
@@ -150,7 +150,7 @@ def test_cuts_of_a_hammingmesh_are_board_exits() -> None:
     model = CutModel(build("hammingmesh:board=2x2,grid=4x4,planes=1"))
     assert [p.name for p in model.undamaged.partitions] == ["chassis"]
     assert model.undamaged.partitions[0].capacity.tolist() == [8 / 4] * 16  # 8 cables, 4 links to an injection
-    assert bandwidth_bound(model, model.gbps, "alltoall")[0] == pytest.approx(2 * 63 / (4 * 60))
+    assert PatternBound(model, "alltoall").whole == pytest.approx(2 * 63 / (4 * 60))
 
 
 @pytest.mark.parametrize(
@@ -160,14 +160,12 @@ def test_cuts_of_a_hammingmesh_are_board_exits() -> None:
 @pytest.mark.parametrize("pattern", ["allreduce", "alltoall"])
 def test_the_worst_links_are_the_worst_of_all(fabric: Fabric, failures: int, pattern: str) -> None:
     model = CutModel(fabric)
-    whole, _ = bandwidth_bound(model, model.gbps, pattern)
+    bound = PatternBound(model, pattern)
     cables = [n for n in range(len(fabric.links)) if fabric.links["kind"][n] != 0]
     least = 1.0
     for chosen in combinations(cables * fabric.planes, failures):
-        gbps = model.gbps.copy()
-        np.subtract.at(gbps, list(chosen), 400)
-        share, cut_off = bandwidth_bound(model, gbps, pattern)
-        least = min(least, 0.0 if cut_off else share / whole)
+        share_left, cut_off = bound.after(np.array(chosen))
+        least = min(least, 0.0 if cut_off else share_left / bound.whole)
     found = worst_links(model, failures, pattern)
     assert found.share == pytest.approx(least)
     left = model.after(damage(fabric, "; ".join(f"link {name}" for name in found.links)))
@@ -177,7 +175,7 @@ def test_the_worst_links_are_the_worst_of_all(fabric: Fabric, failures: int, pat
         n = np.bincount(p.label)
         demand = 1 if pattern == "allreduce" else n * (len(p.label) - n) / (len(p.label) - 1)
         by_hand.append((p.capacity / demand).min())
-    assert min(by_hand) / whole == pytest.approx(least)
+    assert min(by_hand) / bound.whole == pytest.approx(least)
 
 
 def test_trials_are_seeded_and_fall_with_more_failures() -> None:
