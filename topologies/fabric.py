@@ -108,8 +108,9 @@ class Fabric:
 
     @cached_property
     def injection_gbps(self) -> float:
-        """Sum of one host's port rates over all planes (the mean, if hosts differ)."""
-        mine = self.ports["node"] < self.n_hosts
+        """Sum of one host's scale-out port rates over all planes (the mean, if hosts differ); no island links."""
+        island = self.links["kind"][self.ports["link"]] == LINK_CLASSES.index("nvlink")
+        mine = (self.ports["node"] < self.n_hosts) & ~island
         rates = self.links["gbps"][self.ports["link"][mine]]
         return float(rates.sum()) / self.n_hosts * self.planes
 

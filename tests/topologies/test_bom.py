@@ -8,11 +8,12 @@ from pathlib import Path
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from small_fabrics import star
+from small_fabrics import islands, star
 
 from topologies.bom import bill
 from topologies.catalogue.catalogue import Catalogue, load_catalogue
 from topologies.fabric import Order
+from topologies.registry import build
 from uet.base.errors import BadInput
 
 HM = "hammingmesh-2022"
@@ -44,6 +45,24 @@ def test_reproduces_the_published_cost(
     digits = 0 if paper_musd >= 100 else 1
     assert round(priced.cost_usd / 1e6, digits) == paper_musd
     assert priced.per_accelerator_usd == usd / 1024
+
+
+@pytest.mark.parametrize(
+    ("spec", "usd"),
+    [
+        ("fat-tree:hosts=1024,planes=16", 25_303_040),
+        ("fat-tree:hosts=1024,planes=16,down=42,up=22", 17_644_320),
+        ("fat-tree:hosts=1024,planes=16,down=51,up=13", 13_235_376),
+        ("fat-tree:hosts=16384,planes=16,levels=3", 679_903_232),
+        ("hammingmesh:board=1x1,grid=32x32", 10_823_680),
+        ("hammingmesh:board=2x2,grid=16x16", 5_411_840),
+        ("hammingmesh:board=4x4,grid=8x8", 2_705_920),
+        ("hammingmesh:board=1x1,grid=128x128", 448_233_472),
+        ("hammingmesh:board=2x2,grid=64x64", 224_116_736),
+    ],
+)
+def test_families_reproduce_the_published_cost(spec: str, usd: int) -> None:
+    assert bill(build(spec), load_catalogue(HM)).cost_usd == usd
 
 
 def test_the_dictionary_has_the_contract_fields_and_is_json() -> None:
@@ -101,6 +120,13 @@ def test_island_links_are_counted_but_come_with_the_accelerators() -> None:
     assert priced.cables == {"dac": 4}
     assert priced.cost_usd == 14280 + 4 * 272
     assert "9 nvlink" in priced.notes[0]
+
+
+def test_injection_is_scale_out_only() -> None:
+    priced = bill(islands(4, 8, 16, 4), load_catalogue("ethernet-400g-2024"), include=("nic",))
+    assert priced.injection_gbps == 400
+    assert priced.lines[-1].count == 32
+    assert priced.usd_per_gbps == priced.per_accelerator_usd / 400
 
 
 def catalogue_with(switch: int, dac: int, aoc: int, power: int | None) -> Catalogue:
