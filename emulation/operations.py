@@ -1,7 +1,8 @@
 """Running a Schedule: which operations are ready, started and done. Shared by all packet-level carriers.
 
-The carrier calls `absorb` after engine verbs and `start_ready` before it serves the endpoints that
-`next_kick` names. Reductions and copies take no time here; computing takes its stated duration.
+After engine verbs the carrier calls `absorb`; then `start_ready`, the local work that `next_local`
+names, and the endpoints that `next_kick` names, until nothing is left. Reductions and copies take no
+time here; computing takes its stated duration.
 """
 
 from __future__ import annotations
@@ -28,6 +29,7 @@ RUNNER = table(
     failed i8 - sends whose PDC gave up
     refused i8 - sends the engine refused for lack of room
     n_ready i8 - operations on the ready stack
+    n_local i8 - operations on the local stack
     n_kicks i8 - endpoints on the kick stack
     now_ps i8 ps time of the last event
     """,
@@ -38,6 +40,7 @@ STEP = table(
     kind u1 - as in the schedule
     started u1 - 1 once everything it waits for is done
     arrived u1 - receive: 1 once the message is there
+    early u1 - receive: 1 if the message came before it started and waits elsewhere
     done u1 - 1 once done
     waits i4 - operations it still waits for
     rank i4 - rank, and at once its endpoint
@@ -54,19 +57,24 @@ STEP = table(
 )
 AFTER = table("after", "step i4 - operation that waits")
 READY_STACK = table("ready_step", "item i4 - operation to start")
+LOCAL_STACK = table("local_step", "item i4 - reduce, copy or early receive that the carrier is to carry out")
 KICK_STACK = table("kick", "item i4 - endpoint that may have packets to send")
-OPERATIONS = WorldLayout("operations", RUNNER, STEP, AFTER, READY_STACK, KICK_STACK)
+OPERATIONS = WorldLayout("operations", RUNNER, STEP, AFTER, READY_STACK, LOCAL_STACK, KICK_STACK)
 
 runner_at = OPERATIONS.rows("runner")
 step_at = OPERATIONS.rows("step")
 after_at = OPERATIONS.rows("after")
 ready_step_at = OPERATIONS.rows("ready_step")
+local_step_at = OPERATIONS.rows("local_step")
 kick_at = OPERATIONS.rows("kick")
 
 KIND_BITS = 29
 ARRIVAL, PORT_FREE, CALC_DONE = (k << KIND_BITS for k in range(3))
 INDEX_MASK = (1 << KIND_BITS) - 1
 """Event kinds in the three bits above the index."""
+
+FINISHED, PAUSED, TIME_UP, STUCK = range(4)
+"""Why a carrier's loop returned: all done; event budget used; time used; nothing left that can happen."""
 
 
 def operations(schedule: Schedule, placement: NDArray[np.int64]) -> World:
@@ -89,7 +97,14 @@ def operations(schedule: Schedule, placement: NDArray[np.int64]) -> World:
     ready["item"][: len(roots)] = roots
     runner = RUNNER.zeros(1)
     runner["remaining"], runner["n_ready"] = n, len(roots)
-    tables = {"runner": runner, "step": steps, "after": after, "ready_step": ready, "kick": KICK_STACK.zeros(n + 1)}
+    tables = {
+        "runner": runner,
+        "step": steps,
+        "after": after,
+        "ready_step": ready,
+        "local_step": LOCAL_STACK.zeros(n),
+        "kick": KICK_STACK.zeros(n + 1),
+    }
     return World(OPERATIONS, tables)
 
 
@@ -126,8 +141,32 @@ def start_ready(o: int, e: int, q: int, now: int) -> None:
             runner["n_kicks"] += 1
         elif s["kind"] == CALC and s["duration_ps"] > 0:
             schedule_event(q, now + s["duration_ps"], CALC_DONE | step)
-        elif s["kind"] != RECV or s["arrived"] == 1:
+        elif s["kind"] == CALC:
             finish(o, step, now)
+        elif s["kind"] != RECV or s["arrived"] == 1:
+            _end(o, step, now)
+
+
+@kernel
+def _end(o: int, step: int, now: int) -> None:
+    """Finish an operation, or leave it to the carrier if data is to be moved within the rank."""
+    s = step_at(o, step)
+    if s["kind"] == RECV and s["early"] == 0:
+        finish(o, step, now)
+        return
+    runner = runner_at(o, 0)
+    local_step_at(o, runner["n_local"])["item"] = step
+    runner["n_local"] += 1
+
+
+@kernel
+def next_local(o: int) -> int:
+    """Take an operation whose data the carrier is to move before it calls `finish`; -1 if there is none."""
+    runner = runner_at(o, 0)
+    if runner["n_local"] == 0:
+        return -1
+    runner["n_local"] -= 1
+    return np.int64(local_step_at(o, runner["n_local"])["item"])
 
 
 @kernel
@@ -152,7 +191,7 @@ def absorb(o: int, e: int, now: int) -> None:
             s = step_at(o, c["handle"])
             s["arrived"] = 1
             if s["started"] == 1:
-                finish(o, c["handle"], now)
+                _end(o, c["handle"], now)
         else:
             runner_at(o, 0)["failed"] += 1
         row = next_completion(e)

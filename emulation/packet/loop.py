@@ -7,12 +7,17 @@ import numpy as np
 from emulation.events import next_time, take, upcoming
 from emulation.operations import (
     CALC_DONE,
+    FINISHED,
     INDEX_MASK,
     KIND_BITS,
+    PAUSED,
     PORT_FREE,
+    STUCK,
+    TIME_UP,
     absorb,
     finish,
     next_kick,
+    next_local,
     runner_at,
     start_ready,
 )
@@ -23,9 +28,6 @@ from uet.base.jit import kernel, prefetch
 from uet.transport.answers import on_timer
 from uet.transport.record import PACKET
 from uet.transport.timers import NEVER, next_timer
-
-FINISHED, PAUSED, TIME_UP, STUCK = range(4)
-"""Why `run` returned: all done; event budget used; simulated time used; nothing left that can happen."""
 
 LOOK_AHEAD, PACKET_BYTES, HOP_BYTES = 3, PACKET.dtype.itemsize, HOP.dtype.itemsize
 _PORT_FREE, _CALC_DONE = PORT_FREE >> KIND_BITS, CALC_DONE >> KIND_BITS
@@ -66,9 +68,13 @@ def _dispatch(s: int, event: int, now: int) -> None:
 def _start_and_kick(s: int, now: int) -> None:
     """Start what became ready and let the endpoints concerned send."""
     o, e, q = operations_of(s, 0), engine_of(s, 0), events_of(s, 0)
-    if runner_at(o, 0)["n_ready"] == 0:
-        return
-    start_ready(o, e, q, now)
+    runner = runner_at(o, 0)
+    while runner["n_ready"] + runner["n_local"] > 0:
+        start_ready(o, e, q, now)
+        step = next_local(o)
+        while step >= 0:
+            finish(o, step, now)
+            step = next_local(o)
     host = next_kick(o)
     while host >= 0:
         kick(s, host, now)

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from emulation.packet.probe import Paths
-from uet.base.errors import BadInput, nearest
+from uet.base.errors import BadInput
 from uet.transport import settings as engine
 
 PS_PER_BYTE_GBPS = 8_000  # one byte at 1 Gb/s takes 8,000 ps
@@ -49,19 +49,11 @@ class NetworkSettings:
     trim_bytes: int
 
 
-def check_keys(overrides: Mapping[str, float]) -> None:
-    """Raise BadInput for a setting that neither the engine nor the network knows."""
-    known = {p.key for p in engine.PARAMETERS} | {p.key for p in NETWORK_PARAMETERS}
-    wrong = [f"no setting is called '{key}'; {nearest(key, known)}" for key in overrides if key not in known]
-    if wrong:
-        raise BadInput(*wrong)
-
-
 def resolve(
     profile: str, overrides: Mapping[str, float], paths: Paths
 ) -> tuple[dict[str, float | None], NetworkSettings]:
     """Return complete engine values by key and the network's settings, derived from the longest path."""
-    check_keys(overrides)
+    engine.check_keys(overrides, [p.key for p in NETWORK_PARAMETERS])
     values: dict[str, float | None] = {**engine.defaults(profile)}
     values.update({key: overrides[key] for key in overrides if key in values})
     network = {p.key: overrides.get(p.key, p.default) for p in NETWORK_PARAMETERS}

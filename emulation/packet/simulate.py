@@ -12,8 +12,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from emulation.engines import engine_for
 from emulation.events import event_queue
-from emulation.operations import operations
+from emulation.operations import FINISHED, PAUSED, STUCK, TIME_UP, operations
 from emulation.packet import loop
 from emulation.packet.probe import Paths, longest_path, port_latencies
 from emulation.packet.settings import NetworkSettings, resolve
@@ -23,9 +24,6 @@ from uet.base.errors import BadInput, NoAnswer
 from uet.base.jit import World
 from uet.base.tables import Records
 from uet.schedule.model import SEND, Schedule
-from uet.transport.engine import Capacity, Engine
-from uet.transport.plugins import balancer_address, controller_address
-from uet.transport.settings import fill
 
 EVENTS_PER_CALL = 2_000_000
 """Events between two looks at the clock and at Ctrl-C."""
@@ -75,7 +73,15 @@ class Simulation:
         placement = _placement(fabric, schedule, settings.placement)
         paths = longest_path(fabric, 4096)
         self.values, self.network = resolve(settings.profile, settings.overrides, paths)
-        self.engine = _engine(fabric, schedule, placement, settings, self.values)
+        self.engine = engine_for(
+            schedule,
+            placement,
+            fabric.n_hosts,
+            self.values,
+            settings.seed,
+            settings.controller,
+            settings.balancer,
+        )
         self.world = self._build_world(placement, paths)
         self.status = "running"
         self.cpu_s = time.process_time() - started
@@ -119,8 +125,8 @@ class Simulation:
         end_ps = self.options.end_ps if self.options.end_ps is not None else NO_END_PS
         code = int(loop.run(self.world.handle, end_ps, max_events))
         self.cpu_s += time.process_time() - started
-        self.status = {loop.FINISHED: "complete", loop.TIME_UP: "unfinished", loop.STUCK: "stuck"}.get(code, "running")
-        return code != loop.PAUSED
+        self.status = {FINISHED: "complete", TIME_UP: "unfinished", STUCK: "stuck"}.get(code, "running")
+        return code != PAUSED
 
     @property
     def now_ps(self) -> int:
@@ -227,33 +233,6 @@ def _ports(fabric: Fabric) -> Records:
     for name in ("data_head", "data_tail", "control_head", "control_tail"):
         rows[name] = -1
     return rows
-
-
-def _engine(
-    fabric: Fabric, schedule: Schedule, placement: NDArray[np.int64], settings: SimulationSettings,
-    values: dict[str, float | None],
-) -> Engine:  # fmt: skip
-    """Reserve an engine just large enough: PDCs per pair, windows no longer than what a pair sends."""
-    ops = schedule.operations
-    sends = ops[ops["kind"] == SEND]
-    src, dst = placement[sends["rank"]], placement[sends["peer"]]
-    payload = int(values["mtu.payload_bytes"] or 1)
-    packets = np.maximum(-(-sends["bytes"] // payload), 1)
-    pairs, inverse = np.unique(src * fabric.n_hosts + dst, return_inverse=True)
-    per_pair = np.bincount(inverse, packets).astype(np.int64)
-    longest = int(per_pair.max(initial=1))
-    window = min(int(values["pdc.window_packets"] or 64), max(64, 1 << (longest - 1).bit_length()))
-    values["pdc.window_packets"] = window
-    in_window = int((values["cc.window_bytes"] or 0) // payload) + 2
-    under_way = int(np.minimum(per_pair, min(window, in_window)).sum())
-    capacity = Capacity(
-        initiators=np.bincount(pairs // fabric.n_hosts, minlength=fabric.n_hosts),
-        targets=np.bincount(pairs % fabric.n_hosts, minlength=fabric.n_hosts),
-        messages=max(len(sends), 1),
-        packets=min(3 * under_way + 1024, 1 << 24),
-    )
-    row = fill(values, settings.seed, controller_address(settings.controller), balancer_address(settings.balancer))
-    return Engine(row, capacity)
 
 
 def simulate(

@@ -98,7 +98,8 @@ def _make_prefetch() -> Any:
             i32 = ir.IntType(32)
             kind = ir.FunctionType(ir.VoidType(), [_BYTE_POINTER, i32, i32, i32])
             function = builder.module.declare_intrinsic("llvm.prefetch", [_BYTE_POINTER], kind)
-            builder.call(function, [builder.inttoptr(args[0], _BYTE_POINTER), *(ir.Constant(i32, v) for v in (0, 3, 1))])
+            read_data_to_all_levels = [ir.Constant(i32, v) for v in (0, 3, 1)]
+            builder.call(function, [builder.inttoptr(args[0], _BYTE_POINTER), *read_data_to_all_levels])
             return context.get_dummy_value()
 
         return types.void(types.int64), codegen
@@ -108,6 +109,30 @@ def _make_prefetch() -> Any:
 
 prefetch = _make_prefetch()
 """Ask the processor to load the cache line at an address; never faults, does nothing without JIT."""
+
+
+def _make_copy_bytes() -> Any:
+    if not JIT:
+        import ctypes
+
+        return lambda target, source, n: ctypes.memmove(int(target), int(source), int(n)) and None
+
+    @intrinsic  # type: ignore[untyped-decorator]
+    def copy(context: Any, target: Any, source: Any, n: Any) -> Any:
+        def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+            kind = ir.FunctionType(ir.VoidType(), [_BYTE_POINTER, _BYTE_POINTER, _I64, ir.IntType(1)])
+            function = builder.module.declare_intrinsic("llvm.memcpy", [_BYTE_POINTER, _BYTE_POINTER, _I64], kind)
+            ends = [builder.inttoptr(a, _BYTE_POINTER) for a in args[:2]]
+            builder.call(function, [*ends, args[2], ir.Constant(ir.IntType(1), 0)])
+            return context.get_dummy_value()
+
+        return types.void(types.int64, types.int64, types.int64), codegen
+
+    return copy
+
+
+copy_bytes = _make_copy_bytes()
+"""Copy n bytes from one address to another (both valid for n bytes, not overlapping)."""
 
 
 class World:

@@ -7,7 +7,7 @@ Sources: UE specification 1.0 as reported in public implementations; `htsim` is 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from uet.base.errors import BadInput, nearest
@@ -67,12 +67,12 @@ def defaults(profile: str) -> dict[str, float | None]:
     return {p.key: (p.htsim if profile == "htsim" else p.default) for p in PARAMETERS}
 
 
-def parameter(key: str) -> Parameter:
-    """Return the engine parameter called `key`; BadInput names the nearest ones."""
-    for p in PARAMETERS:
-        if p.key == key:
-            return p
-    raise BadInput(f"no setting is called '{key}'; {nearest(key, [p.key for p in PARAMETERS])}")
+def check_keys(overrides: Mapping[str, float], others: Iterable[str] = ()) -> None:
+    """Raise BadInput naming every key that is neither a parameter here nor among `others`."""
+    known = {p.key for p in PARAMETERS} | set(others)
+    wrong = [f"no setting is called '{key}'; {nearest(key, known)}" for key in overrides if key not in known]
+    if wrong:
+        raise BadInput(*wrong)
 
 
 def fill(values: Mapping[str, float | None], seed: int, controller: int, balancer: int) -> Records:

@@ -1,0 +1,45 @@
+"""Reductions and copies on the buffers of a rank, compiled once per element type."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import cache
+from typing import Any
+
+import numpy as np
+
+from emulation.memory.state import APPLY, views
+from uet.base.errors import BadInput
+from uet.schedule.model import OPERATION, REDUCE
+
+CODES = {"uint8": "u1", "int32": "i4", "int64": "i8", "float32": "f4", "float64": "f8"}
+
+
+def _make(code: str) -> tuple[Callable[..., int], np.dtype[Any]]:
+    layout = views(code)
+    data_at, scratch_at = layout.rows("data"), layout.rows("scratch")
+    size = np.dtype(code).itemsize
+
+    def apply(buffers: Any, op: Any, data_bytes: int, scratch_bytes: int, rank: int) -> int:
+        target = (op["offset"] + rank * (scratch_bytes if op["buffer"] else data_bytes)) // size
+        source = (op["source_offset"] + rank * (scratch_bytes if op["source_buffer"] else data_bytes)) // size
+        for i in range(op["bytes"] // size):
+            new = scratch_at(buffers, source + i) if op["source_buffer"] else data_at(buffers, source + i)
+            old = scratch_at(buffers, target + i) if op["buffer"] else data_at(buffers, target + i)
+            if op["kind"] == REDUCE:
+                old["value"] += new["value"]
+            else:
+                old["value"] = new["value"]
+        return 0
+
+    return apply, layout.dtype
+
+
+@cache
+def apply_address(dtype: str) -> int:
+    """Compile reduce and copy for elements of `dtype` and return the address. Raises BadInput for others."""
+    name = np.dtype(dtype).name
+    if name not in CODES:
+        raise BadInput(f"the memory carrier cannot add elements of {name}; use one of {', '.join(CODES)}")
+    function, layout = _make(CODES[name])
+    return APPLY.address(function, layout, OPERATION.dtype)
