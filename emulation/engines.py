@@ -22,31 +22,35 @@ def engine_for(
     schedule: Schedule,
     placement: NDArray[np.int64],
     n_endpoints: int,
-    values: dict[str, float | None],
+    values: dict[str, float],
     seed: int,
     controller: str,
     balancer: str,
+    ses_per_packet: bool = False,
 ) -> Engine:
     """Return an engine with one PDC per pair that talks and a window no longer than what a pair sends.
 
+    With `ses_per_packet` every packet slot has an SES row of its own, for carriers that decode bytes.
     `values` are complete settings; `pdc.window_packets` is lowered in place where less will do.
     """
     ops = schedule.operations
     sends = ops[ops["kind"] == SEND]
     src, dst = placement[sends["rank"]], placement[sends["peer"]]
-    payload = int(values["mtu.payload_bytes"] or 1)
+    payload = int(values["mtu.payload_bytes"])
     packets = np.maximum(-(-sends["bytes"] // payload), 1)
     pairs, inverse = np.unique(src * n_endpoints + dst, return_inverse=True)
     per_pair = np.bincount(inverse, packets).astype(np.int64)
     longest = int(per_pair.max(initial=1))
-    window = min(int(values["pdc.window_packets"] or 64), max(64, 1 << (longest - 1).bit_length()))
+    window = min(int(values["pdc.window_packets"]), max(64, 1 << (longest - 1).bit_length()))
     values["pdc.window_packets"] = window
-    in_window = int((values["cc.window_bytes"] or 0) // payload) + 2
+    in_window = int(values["cc.window_bytes"] // payload) + 2
     under_way = int(np.minimum(per_pair, min(window, in_window)).sum())
+    slots = min(3 * under_way + 1024, MAX_PACKETS)
     capacity = Capacity(
         initiators=np.bincount(pairs // n_endpoints, minlength=n_endpoints),
         targets=np.bincount(pairs % n_endpoints, minlength=n_endpoints),
         messages=max(len(sends), 1),
-        packets=min(3 * under_way + 1024, MAX_PACKETS),
+        packets=slots,
+        extra_ses=slots if ses_per_packet else 0,
     )
     return Engine(fill(values, seed, controller_address(controller), balancer_address(balancer)), capacity)

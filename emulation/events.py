@@ -8,6 +8,8 @@ would cost five to seven times as much, mostly in cache misses.
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from uet.base.bitops import ONE, ZERO, trailing_zeros
@@ -93,7 +95,7 @@ def event_queue(width_ps: float, horizon_ps: int, capacity: int, rows: Records |
 
 
 @kernel
-def schedule(q: int, time: int, event: int) -> None:
+def schedule(q: Any, time: int, event: int) -> None:
     """Add an event at `time`, which must not lie before the current event's."""
     wheel = wheel_at(q, 0)
     ahead = (time - wheel["start_ps"]) >> wheel["width_bits"]
@@ -108,7 +110,7 @@ def schedule(q: int, time: int, event: int) -> None:
 
 
 @kernel
-def _insert_ready(q: int, key: int) -> None:
+def _insert_ready(q: Any, key: int) -> None:
     """Insert a key into what is left of the sorted current bucket, after those of the same time."""
     wheel = wheel_at(q, 0)
     i, time = wheel["end"], key >> 32
@@ -120,7 +122,7 @@ def _insert_ready(q: int, key: int) -> None:
 
 
 @kernel
-def _insert_bucket(q: int, number: int, time: int, event: int) -> None:
+def _insert_bucket(q: Any, number: int, time: int, event: int) -> None:
     """Append a key to the bucket with that absolute number."""
     wheel, index = wheel_at(q, 0), number & (q["n_bucket"] - 1)
     bucket = bucket_at(q, index)
@@ -144,7 +146,7 @@ def _insert_bucket(q: int, number: int, time: int, event: int) -> None:
 
 
 @kernel
-def _take_chunk(q: int) -> int:
+def _take_chunk(q: Any) -> int:
     wheel = wheel_at(q, 0)
     chunk = wheel["free_chunk"]
     if chunk < 0:
@@ -156,7 +158,7 @@ def _take_chunk(q: int) -> int:
 
 
 @kernel
-def next_time(q: int) -> int:
+def next_time(q: Any) -> int:
     """Return the time of the next event [ps], or 2**62 if there is none; makes its bucket current."""
     wheel = wheel_at(q, 0)
     if wheel["position"] == wheel["end"] and not _advance(q):
@@ -165,7 +167,7 @@ def next_time(q: int) -> int:
 
 
 @kernel
-def upcoming(q: int, ahead: int) -> int:
+def upcoming(q: Any, ahead: int) -> int:
     """Return the event `ahead` places after the next one if the current bucket holds it, else -1."""
     wheel = wheel_at(q, 0)
     i = wheel["position"] + ahead
@@ -173,7 +175,7 @@ def upcoming(q: int, ahead: int) -> int:
 
 
 @kernel
-def take(q: int) -> int:
+def take(q: Any) -> int:
     """Remove the event that `next_time` saw and return it."""
     wheel = wheel_at(q, 0)
     event = ready_at(q, wheel["position"])["key"] & 0xFFFFFFFF
@@ -186,7 +188,7 @@ def take(q: int) -> int:
 
 
 @kernel
-def _advance(q: int) -> bool:
+def _advance(q: Any) -> bool:
     """Make the next bucket that holds an event current; False if no event is left."""
     wheel = wheel_at(q, 0)
     wheel["position"], wheel["end"] = 0, 0
@@ -203,14 +205,14 @@ def _advance(q: int) -> bool:
 
 
 @kernel
-def _move_to(q: int, number: int) -> None:
+def _move_to(q: Any, number: int) -> None:
     wheel = wheel_at(q, 0)
     wheel["bucket"] = number
     wheel["start_ps"] = number << wheel["width_bits"]
 
 
 @kernel
-def _next_occupied(q: int, number: int) -> int:
+def _next_occupied(q: Any, number: int) -> int:
     """Return the absolute number of the first bucket from `number` on that holds an event (one does)."""
     mask = q["n_bucket"] - 1
     bits = occupied_at(q, (number & mask) >> 6)["bits"] >> np.uint64(number & 63)
@@ -221,7 +223,7 @@ def _next_occupied(q: int, number: int) -> int:
 
 
 @kernel
-def _fetch_later(q: int) -> None:
+def _fetch_later(q: Any) -> None:
     """Move events that have come within the horizon from the heap into the wheel."""
     wheel = wheel_at(q, 0)
     limit = (wheel["bucket"] + q["n_bucket"]) << wheel["width_bits"]
@@ -233,7 +235,7 @@ def _fetch_later(q: int) -> None:
 
 
 @kernel
-def _load_bucket(q: int) -> None:
+def _load_bucket(q: Any) -> None:
     """Empty the current bucket into the sorted array."""
     wheel = wheel_at(q, 0)
     index = wheel["bucket"] & (q["n_bucket"] - 1)
@@ -265,7 +267,7 @@ def _load_bucket(q: int) -> None:
 
 
 @kernel
-def _load_ahead(q: int) -> None:
+def _load_ahead(q: Any) -> None:
     """Prefetch what the events of the bucket after the next will touch, and the keys of the one behind it."""
     wheel, mask = wheel_at(q, 0), q["n_bucket"] - 1
     number = _occupied_nearby(q, _occupied_nearby(q, wheel["bucket"] + 1) + 1)
@@ -284,11 +286,11 @@ def _load_ahead(q: int) -> None:
         chunk = link
     following = bucket_at(q, _occupied_nearby(q, number + 1) & mask)
     if following["first"] >= 0:
-        prefetch(q["cell"] + following["first"] * CELLS_PER_CHUNK * 8)
+        prefetch(q["cell"] + np.int64(following["first"]) * CELLS_PER_CHUNK * 8)
 
 
 @kernel
-def _occupied_nearby(q: int, number: int) -> int:
+def _occupied_nearby(q: Any, number: int) -> int:
     """Return the first bucket from `number` on that holds an event, or one within 64 that may hold none."""
     word = (number & (q["n_bucket"] - 1)) >> 6
     bits = occupied_at(q, word)["bits"] >> np.uint64(number & 63)
@@ -296,7 +298,7 @@ def _occupied_nearby(q: int, number: int) -> int:
 
 
 @kernel
-def _sort_few(q: int, n: int) -> None:
+def _sort_few(q: Any, n: int) -> None:
     """Insertion sort: best for the handful of events a bucket usually holds."""
     for i in range(1, n):
         key = ready_at(q, i)["key"]
@@ -308,7 +310,7 @@ def _sort_few(q: int, n: int) -> None:
 
 
 @kernel
-def _run_end(q: int, i: int, n: int) -> int:
+def _run_end(q: Any, i: int, n: int) -> int:
     """Return the end of the ascending run that starts at i."""
     i += 1
     while i < n and ready_at(q, i - 1)["key"] >> 32 <= ready_at(q, i)["key"] >> 32:
@@ -317,7 +319,7 @@ def _run_end(q: int, i: int, n: int) -> int:
 
 
 @kernel
-def _merge(q: int, start: int, middle: int, end: int) -> None:
+def _merge(q: Any, start: int, middle: int, end: int) -> None:
     """Merge two adjacent runs, ties from the first one first."""
     for i in range(start, middle):
         merge_at(q, i)["key"] = ready_at(q, i)["key"]
@@ -334,7 +336,7 @@ def _merge(q: int, start: int, middle: int, end: int) -> None:
 
 
 @kernel
-def _sort_many(q: int, n: int) -> None:
+def _sort_many(q: Any, n: int) -> None:
     """Natural merge sort: clumps, such as thousands of flows in step, consist of a few long runs."""
     while _run_end(q, 0, n) < n:
         start = 0
@@ -348,13 +350,13 @@ def _sort_many(q: int, n: int) -> None:
 
 
 @kernel
-def _before(q: int, i: int, j: int) -> bool:
+def _before(q: Any, i: int, j: int) -> bool:
     a, b = later_at(q, i), later_at(q, j)
     return a["time_ps"] < b["time_ps"] or (a["time_ps"] == b["time_ps"] and a["event"] < b["event"])
 
 
 @kernel
-def _swap_later(q: int, i: int, j: int) -> None:
+def _swap_later(q: Any, i: int, j: int) -> None:
     a, b = later_at(q, i), later_at(q, j)
     time, event = a["time_ps"], a["event"]
     a["time_ps"], a["event"] = b["time_ps"], b["event"]
@@ -362,7 +364,7 @@ def _swap_later(q: int, i: int, j: int) -> None:
 
 
 @kernel
-def _push_later(q: int, time: int, event: int) -> None:
+def _push_later(q: Any, time: int, event: int) -> None:
     wheel = wheel_at(q, 0)
     i = wheel["n_later"]
     wheel["n_later"] = i + 1
@@ -374,7 +376,7 @@ def _push_later(q: int, time: int, event: int) -> None:
 
 
 @kernel
-def _pop_later(q: int) -> None:
+def _pop_later(q: Any) -> None:
     wheel = wheel_at(q, 0)
     n = wheel["n_later"] - 1
     wheel["n_later"] = n

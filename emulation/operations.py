@@ -7,7 +7,7 @@ time here; computing takes its stated duration.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -109,7 +109,7 @@ def operations(schedule: Schedule, placement: NDArray[np.int64]) -> World:
 
 
 @kernel
-def finish(o: int, step: int, now: int) -> None:
+def finish(o: Any, step: int, now: int) -> None:
     """Mark an operation done and put those that waited only for it on the ready stack."""
     runner, s = runner_at(o, 0), step_at(o, step)
     s["done"], s["done_ps"] = 1, now
@@ -124,7 +124,7 @@ def finish(o: int, step: int, now: int) -> None:
 
 
 @kernel
-def start_ready(o: int, e: int, q: int, now: int) -> None:
+def start_ready(o: Any, e: Any, q: Any, now: int) -> None:
     """Start all ready operations: post sends, match receives, let computations take their time."""
     runner = runner_at(o, 0)
     while runner["n_ready"] > 0:
@@ -148,7 +148,7 @@ def start_ready(o: int, e: int, q: int, now: int) -> None:
 
 
 @kernel
-def _end(o: int, step: int, now: int) -> None:
+def _end(o: Any, step: int, now: int) -> None:
     """Finish an operation, or leave it to the carrier if data is to be moved within the rank."""
     s = step_at(o, step)
     if s["kind"] == RECV and s["early"] == 0:
@@ -160,7 +160,7 @@ def _end(o: int, step: int, now: int) -> None:
 
 
 @kernel
-def next_local(o: int) -> int:
+def next_local(o: Any) -> int:
     """Take an operation whose data the carrier is to move before it calls `finish`; -1 if there is none."""
     runner = runner_at(o, 0)
     if runner["n_local"] == 0:
@@ -170,7 +170,7 @@ def next_local(o: int) -> int:
 
 
 @kernel
-def next_kick(o: int) -> int:
+def next_kick(o: Any) -> int:
     """Take an endpoint that may have packets to send; -1 if there is none."""
     runner = runner_at(o, 0)
     if runner["n_kicks"] == 0:
@@ -180,7 +180,7 @@ def next_kick(o: int) -> int:
 
 
 @kernel
-def absorb(o: int, e: int, now: int) -> None:
+def absorb(o: Any, e: Any, now: int) -> None:
     """Take all completions of the engine and finish the sends and receives they mean."""
     row = next_completion(e)
     while row >= 0:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from emulation.events import next_time, schedule, take
@@ -49,7 +51,7 @@ _apply = APPLY.call
 
 
 @kernel
-def _place(m: int, step: int) -> int:
+def _place(m: Any, step: int) -> int:
     """Return the address of an operation's bytes in its rank's buffers."""
     op, v = operation_at(m, step), views_of(m, 0)
     if op["buffer"]:
@@ -58,7 +60,7 @@ def _place(m: int, step: int) -> int:
 
 
 @kernel
-def _load_payload(m: int, slot: int) -> None:
+def _load_payload(m: Any, slot: int) -> None:
     """Copy a request's payload out of the sender's buffer into the slot."""
     e = engine_of(m, 0)
     packet = packet_at(e, slot)
@@ -70,7 +72,7 @@ def _load_payload(m: int, slot: int) -> None:
 
 
 @kernel
-def _store_payload(m: int, slot: int, step: int, offset: int, n_bytes: int) -> None:
+def _store_payload(m: Any, slot: int, step: int, offset: int, n_bytes: int) -> None:
     """Copy a new payload to where its receive wants it, or aside if the receive has not started."""
     s = step_at(operations_of(m, 0), step)
     if s["started"] == 0:
@@ -83,7 +85,7 @@ def _store_payload(m: int, slot: int, step: int, offset: int, n_bytes: int) -> N
 
 
 @kernel
-def _chance(medium: int, stream: int, threshold: int) -> bool:
+def _chance(medium: Any, stream: int, threshold: int) -> bool:
     """Tell whether a fault of one kind befalls the packet handed over last."""
     if threshold == 0:
         return False
@@ -91,7 +93,7 @@ def _chance(medium: int, stream: int, threshold: int) -> bool:
 
 
 @kernel
-def _transmit(m: int, slot: int, now: int) -> None:
+def _transmit(m: Any, slot: int, now: int) -> None:
     """Put a packet on the medium, or lose, double or delay it."""
     medium, e, q = medium_at(m, 0), engine_of(m, 0), events_of(m, 0)
     medium["packets"] += 1
@@ -116,7 +118,7 @@ def _transmit(m: int, slot: int, now: int) -> None:
 
 
 @kernel
-def _pump(m: int, endpoint: int, now: int) -> None:
+def _pump(m: Any, endpoint: int, now: int) -> None:
     """Let an endpoint send all it may."""
     e = engine_of(m, 0)
     slot = next_packet(e, endpoint, now)
@@ -127,7 +129,7 @@ def _pump(m: int, endpoint: int, now: int) -> None:
 
 
 @kernel
-def _arrive(m: int, slot: int, now: int) -> None:
+def _arrive(m: Any, slot: int, now: int) -> None:
     """Give a packet to the engine and put its payload in place if it is new."""
     e, o = engine_of(m, 0), operations_of(m, 0)
     packet = packet_at(e, slot)
@@ -140,7 +142,7 @@ def _arrive(m: int, slot: int, now: int) -> None:
 
 
 @kernel
-def _carry_out(m: int, step: int) -> None:
+def _carry_out(m: Any, step: int) -> None:
     """Reduce or copy within a rank, or fetch a message that came early."""
     op, medium = operation_at(m, step), medium_at(m, 0)
     if op["kind"] == RECV:
@@ -151,7 +153,7 @@ def _carry_out(m: int, step: int) -> None:
 
 
 @kernel
-def _settle(m: int, now: int) -> None:
+def _settle(m: Any, now: int) -> None:
     """Start what became ready, move data within ranks, and let the endpoints concerned send."""
     o, e, q = operations_of(m, 0), engine_of(m, 0), events_of(m, 0)
     runner = runner_at(o, 0)
@@ -169,7 +171,7 @@ def _settle(m: int, now: int) -> None:
 
 
 @kernel
-def run(m: int, max_events: int) -> int:
+def run(m: Any, max_events: int) -> int:
     """Run until the schedule is done or `max_events` events were processed; returns why it stopped."""
     o, e, q = operations_of(m, 0), engine_of(m, 0), events_of(m, 0)
     runner = runner_at(o, 0)

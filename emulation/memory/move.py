@@ -21,7 +21,7 @@ from uet.base.tables import Records
 from uet.base.units import PS_PER_US
 from uet.schedule.execute import Buffers
 from uet.schedule.model import RECV, Schedule
-from uet.transport.settings import check_keys, defaults
+from uet.transport.settings import chosen
 
 EVENTS_PER_CALL = 2_000_000
 
@@ -108,7 +108,7 @@ def _world(schedule: Schedule, buffers: Buffers, options: MoveSettings) -> World
         schedule, placement, schedule.n_ranks, values, options.seed, options.controller, options.balancer
     )
     slots = len(engine.table("packet"))
-    payload_bytes = int(values["mtu.payload_bytes"] or 0)
+    payload_bytes = int(values["mtu.payload_bytes"])
     ops = schedule.operations
     calcs = int((ops["duration_ps"] > 0).sum())
     early_bytes = np.where(ops["kind"] == RECV, ops["bytes"], 0)
@@ -129,31 +129,25 @@ def _world(schedule: Schedule, buffers: Buffers, options: MoveSettings) -> World
 
 
 def _views(buffers: Buffers) -> World:
-    layout = {name: t for name, t in VIEWS.tables.items()}
     flat = {
-        name: np.ascontiguousarray(rows).reshape(-1).view(layout[name].dtype)
+        name: rows.reshape(-1).view(VIEWS.tables[name].dtype)
         for name, rows in (("data", buffers.data), ("scratch", buffers.scratch))
     }
     return World(VIEWS, flat)
 
 
-def _values(options: MoveSettings) -> dict[str, float | None]:
+def _values(options: MoveSettings) -> dict[str, float]:
     """Return complete transport settings: the medium has no rate, so the window is a fixed 64 packets."""
-    check_keys(options.overrides)
-    values = {**defaults(options.profile), **options.overrides}
-    packet = (values["mtu.payload_bytes"] or 0) + (values["mtu.overhead_bytes"] or 0)
+    settled = chosen(options.profile, options.overrides)
+    if options.faults != Faults() and "rto.max_retries" not in options.overrides:
+        settled["rto.max_retries"] = -1
     derived = {
         "cc.base_rtt_us": 2 * options.latency_ps / PS_PER_US,
         "cc.line_gbps": 400.0,
-        "cc.window_bytes": 64 * packet,
+        "cc.window_bytes": 64 * (settled["mtu.payload_bytes"] + settled["mtu.overhead_bytes"]),
         "rto.init_us": 8 * options.latency_ps / PS_PER_US,
     }
-    for key, value in derived.items():
-        if values[key] is None:
-            values[key] = value
-    if options.faults != Faults() and "rto.max_retries" not in options.overrides:
-        values["rto.max_retries"] = -1
-    return values
+    return derived | settled
 
 
 def _medium(schedule: Schedule, buffers: Buffers, options: MoveSettings, payload_bytes: int) -> Records:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from emulation.events import next_time, take, upcoming
@@ -34,7 +36,7 @@ _PORT_FREE, _CALC_DONE = PORT_FREE >> KIND_BITS, CALC_DONE >> KIND_BITS
 
 
 @kernel
-def _look_ahead(s: int, q: int) -> None:
+def _look_ahead(s: Any, q: Any) -> None:
     """Load what an event that is soon due will touch: a packet record, or the packet a port sends next."""
     event = upcoming(q, LOOK_AHEAD)
     if event < 0:
@@ -50,7 +52,7 @@ def _look_ahead(s: int, q: int) -> None:
 
 
 @kernel
-def _dispatch(s: int, event: int, now: int) -> None:
+def _dispatch(s: Any, event: int, now: int) -> None:
     """Process one event."""
     kind, index = event >> KIND_BITS, event & INDEX_MASK
     if kind == _PORT_FREE:
@@ -65,7 +67,7 @@ def _dispatch(s: int, event: int, now: int) -> None:
 
 
 @kernel
-def _start_and_kick(s: int, now: int) -> None:
+def _start_and_kick(s: Any, now: int) -> None:
     """Start what became ready and let the endpoints concerned send."""
     o, e, q = operations_of(s, 0), engine_of(s, 0), events_of(s, 0)
     runner = runner_at(o, 0)
@@ -82,7 +84,7 @@ def _start_and_kick(s: int, now: int) -> None:
 
 
 @kernel
-def run(s: int, end_ps: int, max_events: int) -> int:
+def run(s: Any, end_ps: int, max_events: int) -> int:
     """Simulate until the schedule is done, `end_ps` is reached or `max_events` events were processed."""
     o, e, q = operations_of(s, 0), engine_of(s, 0), events_of(s, 0)
     runner = runner_at(o, 0)

@@ -6,6 +6,8 @@ ahead by at most one waiting packet per port, so that one busy port does not sto
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from emulation.operations import absorb
@@ -28,19 +30,19 @@ from uet.transport.send import next_packet
 from uet.transport.state import endpoint_at, packet_at
 
 CONTROL = int(Net.CONTROL)
-WIRE = Hook("wire", 1, 1)
+WIRE = Hook("wire", 1, 2)
 _through_wire = WIRE.call
 
 
 @kernel
-def has_packets(e: int, endpoint: int) -> bool:
+def has_packets(e: Any, endpoint: int) -> bool:
     """Tell whether an endpoint may have something to send."""
     ep = endpoint_at(e, endpoint)
     return ep["control_head"] >= 0 or ep["active_head"] >= 0
 
 
 @kernel
-def _idle(s: int, host: int, now: int) -> bool:
+def _idle(s: Any, host: int, now: int) -> bool:
     """Tell whether one of the host's ports is idle."""
     h = host_at(s, host)
     for port in range(h["first_port"], h["first_port"] + h["n_ports"]):
@@ -51,7 +53,7 @@ def _idle(s: int, host: int, now: int) -> bool:
 
 
 @kernel
-def kick(s: int, host: int, now: int) -> None:
+def kick(s: Any, host: int, now: int) -> None:
     """Let a host send as long as it has packets and an idle port."""
     e, h = engine_of(s, 0), host_at(s, host)
     while has_packets(e, host):
@@ -67,11 +69,11 @@ def kick(s: int, host: int, now: int) -> None:
 
 
 @kernel
-def _inject(s: int, host: int, slot: int, now: int) -> None:
+def _inject(s: Any, host: int, slot: int, now: int) -> None:
     """Start a packet's journey."""
     e, hop, network = engine_of(s, 0), hop_at(s, slot), network_at(s, 0)
     if network["wire"] != 0:
-        _through_wire(network["wire"], e, slot)
+        network["wire_refusals"] += _through_wire(network["wire"], e, slot, network["wire_room"]) != 0
     packet = packet_at(e, slot)
     flow = (np.uint64(packet["src"]) << np.uint64(40)) | (np.uint64(packet["dst"]) << np.uint64(16))
     hop["hash"] = mix64(mix64(flow ^ np.uint64(packet["spdcid"])) ^ np.uint64(packet["entropy"]))
@@ -81,19 +83,17 @@ def _inject(s: int, host: int, slot: int, now: int) -> None:
 
 
 @kernel
-def forward(s: int, node: int, slot: int, now: int) -> None:
+def forward(s: Any, node: int, slot: int, now: int) -> None:
     """Send a packet on from a node: one of the minimal next hops, chosen by flow, entropy and node."""
     hop, network = hop_at(s, slot), network_at(s, 0)
     choice = np.int64(mix64(hop["hash"] + np.uint64(node)) >> np.uint64(32))
-    packed = call_next_hop(
-        network["next_hop"], route_of(s, 0), node, np.int64(hop["dst"]), np.int64(hop["vc"]), choice
-    )
+    packed = call_next_hop(network["next_hop"], route_of(s, 0), node, np.int64(hop["dst"]), np.int64(hop["vc"]), choice)
     hop["vc"] = vc_of(packed)
     enqueue(s, port_of(packed), slot, now)
 
 
 @kernel
-def arrive(s: int, slot: int, now: int) -> None:
+def arrive(s: Any, slot: int, now: int) -> None:
     """A packet has reached the other end of the link it left on: deliver it or send it on."""
     hop = hop_at(s, slot)
     node = np.int64(hop["node"])

@@ -6,6 +6,8 @@ one PORT_FREE event, at the end of the packet being sent. Departure and arrival 
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from emulation.events import schedule
@@ -22,7 +24,7 @@ STREAM_ECN, STREAM_TRIM = 3 << 40, 4 << 40
 
 
 @kernel
-def enqueue(s: int, port: int, slot: int, now: int) -> None:
+def enqueue(s: Any, port: int, slot: int, now: int) -> None:
     """Hand a packet to a port: it leaves at once if the port is idle, else it waits, is trimmed or dropped."""
     p, hop = port_at(s, port), hop_at(s, slot)
     if p["waking"] == 0 and p["busy_until_ps"] <= now:
@@ -44,7 +46,7 @@ def enqueue(s: int, port: int, slot: int, now: int) -> None:
 
 
 @kernel
-def wake(s: int, port: int) -> None:
+def wake(s: Any, port: int) -> None:
     """Schedule the PORT_FREE event of a busy port unless it has one."""
     p = port_at(s, port)
     if p["waking"] == 0:
@@ -53,7 +55,7 @@ def wake(s: int, port: int) -> None:
 
 
 @kernel
-def _append_data(s: int, port: int, slot: int) -> None:
+def _append_data(s: Any, port: int, slot: int) -> None:
     p, hop = port_at(s, port), hop_at(s, slot)
     hop["next"] = -1
     if p["data_head"] < 0:
@@ -66,7 +68,7 @@ def _append_data(s: int, port: int, slot: int) -> None:
 
 
 @kernel
-def _append_control(s: int, port: int, slot: int) -> None:
+def _append_control(s: Any, port: int, slot: int) -> None:
     p, hop = port_at(s, port), hop_at(s, slot)
     hop["next"] = -1
     if p["control_head"] < 0:
@@ -78,7 +80,7 @@ def _append_control(s: int, port: int, slot: int) -> None:
 
 
 @kernel
-def _drop(s: int, port: int, slot: int) -> None:
+def _drop(s: Any, port: int, slot: int) -> None:
     port_count_at(s, port)["drops"] += 1
     network = network_at(s, 0)
     network["drops"] += 1
@@ -87,7 +89,7 @@ def _drop(s: int, port: int, slot: int) -> None:
 
 
 @kernel
-def _remove_tail(s: int, port: int) -> int:
+def _remove_tail(s: Any, port: int) -> int:
     """Remove and return the last packet of the data queue, which is not empty."""
     p = port_at(s, port)
     slot = np.int64(p["data_tail"])
@@ -102,7 +104,7 @@ def _remove_tail(s: int, port: int) -> int:
 
 
 @kernel
-def _overflow(s: int, port: int, slot: int, now: int) -> None:
+def _overflow(s: Any, port: int, slot: int, now: int) -> None:
     """The data queue is full: a fair coin says whether the arriving or the last queued packet suffers."""
     p, hop, network = port_at(s, port), hop_at(s, slot), network_at(s, 0)
     tail = hop_at(s, np.int64(p["data_tail"]))
@@ -124,7 +126,7 @@ def _overflow(s: int, port: int, slot: int, now: int) -> None:
 
 
 @kernel
-def _trim(s: int, port: int, slot: int) -> None:
+def _trim(s: Any, port: int, slot: int) -> None:
     """Cut a packet to its headers: it travels on in the control class."""
     network, hop, p = network_at(s, 0), hop_at(s, slot), port_at(s, port)
     hop["bytes"], hop["control"] = network["trim_bytes"], 1
@@ -136,7 +138,7 @@ def _trim(s: int, port: int, slot: int) -> None:
 
 
 @kernel
-def serve(s: int, port: int, now: int) -> None:
+def serve(s: Any, port: int, now: int) -> None:
     """A packet has left the port: send the next one, control first."""
     p = port_at(s, port)
     p["waking"] = 0
@@ -160,7 +162,7 @@ def serve(s: int, port: int, now: int) -> None:
 
 
 @kernel
-def _transmit(s: int, port: int, slot: int, now: int) -> None:
+def _transmit(s: Any, port: int, slot: int, now: int) -> None:
     """Put a packet on the link; it arrives after its serialisation and the link's latency."""
     p, hop, network = port_at(s, port), hop_at(s, slot), network_at(s, 0)
     size = np.int64(hop["bytes"])
@@ -176,7 +178,7 @@ def _transmit(s: int, port: int, slot: int, now: int) -> None:
 
 
 @kernel
-def _mark(s: int, port: int, slot: int, now: int) -> None:
+def _mark(s: Any, port: int, slot: int, now: int) -> None:
     """Mark with a probability that grows linearly between the thresholds."""
     network = network_at(s, 0)
     low, high = network["ecn_low_bytes"], network["ecn_high_bytes"]

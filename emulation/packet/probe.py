@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -52,7 +53,7 @@ class Paths:
 
 
 @kernel
-def _walk(w: int, next_hop: int, n_hosts: int, packet_bytes: int) -> None:
+def _walk(w: Any, next_hop: int, n_hosts: int, packet_bytes: int) -> None:
     r = route_of(w, 0)
     for i in range(w["n_probe_source"]):
         source = source_at(w, i)

@@ -9,9 +9,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from math import ceil
 
 from emulation.packet.probe import Paths
 from uet.base.errors import BadInput
+from uet.base.units import PS_PER_US
 from uet.transport import settings as engine
 
 PS_PER_BYTE_GBPS = 8_000  # one byte at 1 Gb/s takes 8,000 ps
@@ -49,37 +51,37 @@ class NetworkSettings:
     trim_bytes: int
 
 
-def resolve(
-    profile: str, overrides: Mapping[str, float], paths: Paths
-) -> tuple[dict[str, float | None], NetworkSettings]:
-    """Return complete engine values by key and the network's settings, derived from the longest path."""
-    engine.check_keys(overrides, [p.key for p in NETWORK_PARAMETERS])
-    values: dict[str, float | None] = {**engine.defaults(profile)}
-    values.update({key: overrides[key] for key in overrides if key in values})
+def resolve(profile: str, overrides: Mapping[str, float], paths: Paths) -> tuple[dict[str, float], NetworkSettings]:
+    """Return complete engine values by key and the network's settings, derived from the longest path.
+
+    Raises BadInput for unknown keys and thresholds that do not rise.
+    """
+    settled = engine.chosen(profile, overrides, [p.key for p in NETWORK_PARAMETERS])
     network = {p.key: overrides.get(p.key, p.default) for p in NETWORK_PARAMETERS}
-    packet = int((values["mtu.payload_bytes"] or 0) + (values["mtu.overhead_bytes"] or 0))
-    rtt_ps = paths.round_trip_ps(packet, int(values["mtu.ack_bytes"] or 0))
-    if values["cc.base_rtt_us"] is None:
-        values["cc.base_rtt_us"] = rtt_ps / 1e6
-    if values["cc.line_gbps"] is None:
-        values["cc.line_gbps"] = paths.host_gbps
-    bdp = values["cc.base_rtt_us"] * 1e6 * values["cc.line_gbps"] / PS_PER_BYTE_GBPS
-    bdp_packets = -(-bdp // packet)
     trimming = bool(network["trim.enabled"])
-    queue_bdp = network["queue.bdp"] if network["queue.bdp"] is not None else (1 if trimming else 5)
-    queue = int(queue_bdp * bdp_packets) * packet
-    if values["cc.window_bytes"] is None:
-        values["cc.window_bytes"] = max(1.5 * bdp, packet)
-    if values["rto.init_us"] is None:
-        values["rto.init_us"] = 15 + 6 * queue * PS_PER_BYTE_GBPS / values["cc.line_gbps"] / 1e6
-    low, high = network["ecn.low_bdp"] or 0, network["ecn.high_bdp"] or 0
+    if network["queue.bdp"] is None:
+        network["queue.bdp"] = 1 if trimming else 5
+    knobs = {key: float(value or 0) for key, value in network.items()}
+    packet = int(settled["mtu.payload_bytes"] + settled["mtu.overhead_bytes"])
+    rtt_us = settled.get("cc.base_rtt_us", paths.round_trip_ps(packet, int(settled["mtu.ack_bytes"])) / PS_PER_US)
+    gbps = settled.get("cc.line_gbps", paths.host_gbps)
+    bdp = rtt_us * PS_PER_US * gbps / PS_PER_BYTE_GBPS
+    bdp_packets = ceil(bdp / packet)
+    queue = int(knobs["queue.bdp"] * bdp_packets) * packet
+    derived = {
+        "cc.base_rtt_us": rtt_us,
+        "cc.line_gbps": gbps,
+        "cc.window_bytes": max(1.5 * bdp, packet),
+        "rto.init_us": 15 + 6 * queue * PS_PER_BYTE_GBPS / gbps / PS_PER_US,
+    }
+    low, high = knobs["ecn.low_bdp"], knobs["ecn.high_bdp"]
     if not 0 <= low <= high:
         raise BadInput(f"ecn.low_bdp={low} and ecn.high_bdp={high} must rise; choose low <= high")
-    return values, NetworkSettings(
+    return derived | settled, NetworkSettings(
         queue_bytes=queue,
-        control_bytes=int((network["queue.control_ratio"] or 0) * queue),
-        ecn_low_bytes=int(-(-low * bdp_packets // 1)) * packet,
-        ecn_high_bytes=int(-(-high * bdp_packets // 1)) * packet,
+        control_bytes=int(knobs["queue.control_ratio"] * queue),
+        ecn_low_bytes=ceil(low * bdp_packets) * packet,
+        ecn_high_bytes=ceil(high * bdp_packets) * packet,
         trimming=trimming,
-        trim_bytes=int(network["trim.bytes"] or 0),
+        trim_bytes=int(knobs["trim.bytes"]),
     )

@@ -19,6 +19,7 @@ from emulation.packet import loop
 from emulation.packet.probe import Paths, longest_path, port_latencies
 from emulation.packet.settings import NetworkSettings, resolve
 from emulation.packet.state import HOP, HOST, NETWORK, PORT, PORT_COUNT, SIM
+from emulation.packet.wire import ROOM_BYTES, wire_address
 from topologies.fabric import Fabric
 from uet.base.errors import BadInput, NoAnswer
 from uet.base.jit import World
@@ -53,7 +54,7 @@ class Result:
     ports: Records
     totals: dict[str, Any]
     status: str
-    settings: dict[str, float | None]
+    settings: dict[str, float]
     network: NetworkSettings
 
 
@@ -81,6 +82,7 @@ class Simulation:
             settings.seed,
             settings.controller,
             settings.balancer,
+            ses_per_packet=settings.wire,
         )
         self.world = self._build_world(placement, paths)
         self.status = "running"
@@ -114,6 +116,9 @@ class Simulation:
         row, n = NETWORK.zeros(1), self.network
         row["n_hosts"], row["seed"] = self.fabric.n_hosts, self.options.seed
         row["next_hop"] = self.fabric.routes.address
+        if self.options.wire:
+            self._wire_room = np.zeros(ROOM_BYTES, np.uint8)
+            row["wire"], row["wire_room"] = wire_address(), self._wire_room.ctypes.data
         row["queue_bytes"], row["control_bytes"] = n.queue_bytes, n.control_bytes
         row["ecn_low_bytes"], row["ecn_high_bytes"] = n.ecn_low_bytes, n.ecn_high_bytes
         row["trimming"], row["trim_bytes"] = n.trimming, n.trim_bytes
@@ -182,6 +187,7 @@ class Simulation:
             "acks": counters["acks"],
             "nacks": counters["nacks"],
             "duplicates": counters["duplicates"],
+            "wire_refusals": int(network["wire_refusals"]) if self.options.wire else None,
             "packet_hops": int(network["hops"]),
             "events": int(events["processed"][0]),
             "packets_high_water": counters["used_packets"],
@@ -209,7 +215,9 @@ def _percentiles(times_ps: NDArray[np.int64]) -> dict[str, float | None]:
 
 def _placement(fabric: Fabric, schedule: Schedule, placement: NDArray[np.int64] | None) -> NDArray[np.int64]:
     if schedule.n_ranks > fabric.n_hosts:
-        raise BadInput(f"{schedule.name} needs {schedule.n_ranks} hosts but {fabric.spec} has {fabric.n_hosts}; enlarge it")
+        raise BadInput(
+            f"{schedule.name} needs {schedule.n_ranks} hosts but {fabric.spec} has {fabric.n_hosts}; enlarge it"
+        )
     if placement is None:
         return np.arange(schedule.n_ranks, dtype=np.int64)
     if len(np.unique(placement)) != schedule.n_ranks or placement.min() < 0 or placement.max() >= fabric.n_hosts:
@@ -253,5 +261,7 @@ def simulate(
     if simulation.status == "stuck":
         raise NoAnswer(f"{schedule.name}: {total - done} of {total} operations can never start; check its dependencies")
     if simulation.status == "unfinished":
-        raise NoAnswer(f"{schedule.name}: {total - done} of {total} operations were not done at the end; raise the end time")
+        raise NoAnswer(
+            f"{schedule.name}: {total - done} of {total} operations were not done at the end; raise the end time"
+        )
     return simulation.result()

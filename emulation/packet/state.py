@@ -16,6 +16,8 @@ NETWORK = table(
     seed i8 - seed of ECN and trim decisions
     next_hop i8 - address of the fabric's routing kernel
     wire i8 - address of the byte codec every packet passes, 0 for none
+    wire_room i8 - address of its scratch bytes
+    wire_refusals i8 - packets the codec refused, which is a bug
     queue_bytes i8 bytes data queue of a port
     control_bytes i8 bytes control queue of a port
     ecn_low_bytes i8 bytes no packet is marked below this queue

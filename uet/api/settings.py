@@ -39,7 +39,8 @@ def parameters(profile: str = "uet-1.0") -> list[Setting]:
 
 def checked_settings(given: Mapping[str, str | float]) -> dict[str, float]:
     """Return settings as numbers. Raises BadInput naming every unknown key and every value that is no number."""
-    from emulation.packet.settings import check_keys
+    from emulation.packet.settings import NETWORK_PARAMETERS
+    from uet.transport.settings import chosen
 
     values: dict[str, float] = {}
     wrong = []
@@ -49,7 +50,7 @@ def checked_settings(given: Mapping[str, str | float]) -> dict[str, float]:
         except ValueError:
             wrong.append(f"{key}={value}: is not a number; 'uet parameters' lists unit and default")
             values[key] = 0.0
-    check_keys(values)
+    chosen("uet-1.0", values, [p.key for p in NETWORK_PARAMETERS])
     if wrong:
         raise BadInput(*wrong)
     return values

@@ -85,7 +85,8 @@ def kernel(function: Any) -> Any:
 
     Kernels are inlined into their callers: passing and checking costs a third of a simulation.
     """
-    return numba.njit(cache=True, nogil=True, error_model="numpy", fastmath=False, forceinline=True)(function)
+    options = {"error_model": "numpy", "fastmath": False, "forceinline": True, "no_cfunc_wrapper": True}
+    return numba.njit(cache=True, nogil=True, **options)(function)
 
 
 def _make_prefetch() -> Any:

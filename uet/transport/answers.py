@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from uet.base.bitops import ONE, ZERO, count, low_bits, trailing_zeros
@@ -38,7 +40,7 @@ RECEIVED_UNIT_BITS, RECEIVED_MASK = 8, 0xFFFFFF
 
 
 @kernel
-def _settle(e: int, pdc: int, number: int, bits: np.uint64) -> None:
+def _settle(e: Any, pdc: int, number: int, bits: np.uint64) -> None:
     """Take the packets number + i (i a set bit) off the books: they were received."""
     p, window = pdc_at(e, pdc), settings_at(e, 0)["window_packets"]
     flying, lost = np.int64(p["tx_words"]), np.int64(p["tx_words"]) + (window >> 6)
@@ -60,7 +62,7 @@ def _settle(e: int, pdc: int, number: int, bits: np.uint64) -> None:
 
 
 @kernel
-def _acknowledge(e: int, pdc: int, cack: int, sack_base: int, sack_bits: np.uint64) -> None:
+def _acknowledge(e: Any, pdc: int, cack: int, sack_base: int, sack_bits: np.uint64) -> None:
     """Settle everything up to `cack` and what the selective bitmap names, within what was sent."""
     p = pdc_at(e, pdc)
     n, end = p["tx_cack"], cack + 1
@@ -81,7 +83,7 @@ def _acknowledge(e: int, pdc: int, cack: int, sack_base: int, sack_bits: np.uint
 
 
 @kernel
-def _round_trip(e: int, pdc: int, number: int, retx: int, now: int) -> int:
+def _round_trip(e: Any, pdc: int, number: int, retx: int, now: int) -> int:
     """Return the round trip [ps] of the packet an answer is about, -1 if it is ambiguous."""
     p, window = pdc_at(e, pdc), settings_at(e, 0)["window_packets"]
     if number < 0 or number >= p["tx_next"] or number < p["tx_next"] - window:
@@ -93,7 +95,7 @@ def _round_trip(e: int, pdc: int, number: int, retx: int, now: int) -> int:
 
 
 @kernel
-def _learn_peer(e: int, pdc: int, spdcid: int) -> None:
+def _learn_peer(e: Any, pdc: int, spdcid: int) -> None:
     """Leave the SYN state: the first answer carries the other side's identifier."""
     p = pdc_at(e, pdc)
     if p["state"] == SYN_SENT and spdcid != 0:
@@ -101,7 +103,7 @@ def _learn_peer(e: int, pdc: int, spdcid: int) -> None:
 
 
 @kernel
-def on_ack(e: int, pdc: int, slot: int, now: int) -> None:
+def on_ack(e: Any, pdc: int, slot: int, now: int) -> None:
     """Process an ACK_CC for a PDC of ours. An ACK of packets never sent changes nothing."""
     p, packet = pdc_at(e, pdc), packet_at(e, slot)
     cack = number_of(np.int64(packet["psn"]), p["tx_start"], p["tx_cack"])
@@ -127,7 +129,7 @@ def on_ack(e: int, pdc: int, slot: int, now: int) -> None:
 
 
 @kernel
-def _mark_lost(e: int, pdc: int, number: int) -> int:
+def _mark_lost(e: Any, pdc: int, number: int) -> int:
     """Move a packet in flight to the lost ones and return its size on the link."""
     p, window = pdc_at(e, pdc), settings_at(e, 0)["window_packets"]
     size = sent_size(e, pdc, number)
@@ -141,7 +143,7 @@ def _mark_lost(e: int, pdc: int, number: int) -> int:
 
 
 @kernel
-def on_nack(e: int, pdc: int, slot: int, now: int) -> None:
+def on_nack(e: Any, pdc: int, slot: int, now: int) -> None:
     """Process a NACK for a PDC of ours. One that names no packet in flight changes nothing.
 
     Trim codes mean: send again now. Fatal codes end the PDC. All others are left to the timer.
@@ -170,7 +172,7 @@ def on_nack(e: int, pdc: int, slot: int, now: int) -> None:
 
 
 @kernel
-def _deadline(e: int, row: int) -> int:
+def _deadline(e: Any, row: int) -> int:
     """Return when the packet in a send ring row counts as lost [ps]."""
     sent, settings = sent_at(e, row), settings_at(e, 0)
     doublings = min(np.int64(sent["timeouts"]), 20) if settings["rto_backoff"] else 0
@@ -178,7 +180,7 @@ def _deadline(e: int, row: int) -> int:
 
 
 @kernel
-def _earliest(e: int, pdc: int) -> int:
+def _earliest(e: Any, pdc: int) -> int:
     """Return the packet in flight whose deadline comes first, -1 if none is in flight."""
     p, window = pdc_at(e, pdc), settings_at(e, 0)["window_packets"]
     words, ring = np.int64(p["tx_words"]), np.int64(p["ring"])
@@ -193,7 +195,7 @@ def _earliest(e: int, pdc: int) -> int:
 
 
 @kernel
-def on_timer(e: int, now: int) -> int:
+def on_timer(e: Any, now: int) -> int:
     """Serve the earliest timer, which is due, and return the endpoint that may now have more to send."""
     pdc = pop_timer(e)
     p, settings = pdc_at(e, pdc), settings_at(e, 0)

@@ -6,6 +6,8 @@ in bit n mod w, so numbers less than w apart never collide.
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from uet.base.bitops import FULL, ONE, ZERO, trailing_zeros
@@ -20,28 +22,28 @@ def bit_index(first: int, window: int, number: int) -> int:
 
 
 @kernel
-def has(e: int, first: int, window: int, number: int) -> bool:
+def has(e: Any, first: int, window: int, number: int) -> bool:
     """Tell whether `number` is a member."""
     bits = word_at(e, bit_index(first, window, number))["bits"]
     return (bits >> np.uint64(number & 63)) & ONE != ZERO
 
 
 @kernel
-def add(e: int, first: int, window: int, number: int) -> None:
+def add(e: Any, first: int, window: int, number: int) -> None:
     """Make `number` a member."""
     word = word_at(e, bit_index(first, window, number))
     word["bits"] = word["bits"] | (ONE << np.uint64(number & 63))
 
 
 @kernel
-def discard(e: int, first: int, window: int, number: int) -> None:
+def discard(e: Any, first: int, window: int, number: int) -> None:
     """Make `number` no member."""
     word = word_at(e, bit_index(first, window, number))
     word["bits"] = word["bits"] & ~(ONE << np.uint64(number & 63))
 
 
 @kernel
-def read64(e: int, first: int, window: int, number: int) -> np.uint64:
+def read64(e: Any, first: int, window: int, number: int) -> np.uint64:
     """Return the membership of number .. number + 63 as one word, bit 0 = `number`."""
     shift = np.uint64(number & 63)
     low = word_at(e, bit_index(first, window, number))["bits"] >> shift
@@ -52,7 +54,7 @@ def read64(e: int, first: int, window: int, number: int) -> np.uint64:
 
 
 @kernel
-def next_member(e: int, first: int, window: int, number: int, end: int) -> int:
+def next_member(e: Any, first: int, window: int, number: int, end: int) -> int:
     """Return the lowest member in [number, end), or `end`; end - number must not exceed the window."""
     n = number
     while n < end:
@@ -65,7 +67,7 @@ def next_member(e: int, first: int, window: int, number: int, end: int) -> int:
 
 
 @kernel
-def first_gap(e: int, first: int, window: int, number: int) -> int:
+def first_gap(e: Any, first: int, window: int, number: int) -> int:
     """Return the lowest number >= `number` that is no member (the window is never full)."""
     n = number
     while True:

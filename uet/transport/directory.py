@@ -5,6 +5,8 @@ The table's size is a power of two and at least twice the number of entries it e
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from uet.base.jit import kernel
@@ -25,12 +27,12 @@ def inbox_key(pdc: int, message_id: int) -> int:
 
 
 @kernel
-def _home(e: int, key: int) -> int:
+def _home(e: Any, key: int) -> int:
     return np.int64(mix64(np.uint64(key)) & np.uint64(e["n_directory"] - 1))
 
 
 @kernel
-def lookup(e: int, key: int) -> int:
+def lookup(e: Any, key: int) -> int:
     """Return the row stored under `key`, -1 if there is none."""
     mask = e["n_directory"] - 1
     i = _home(e, key)
@@ -44,7 +46,7 @@ def lookup(e: int, key: int) -> int:
 
 
 @kernel
-def insert(e: int, key: int, row: int) -> None:
+def insert(e: Any, key: int, row: int) -> None:
     """Store `row` under a key that is not in the table."""
     mask = e["n_directory"] - 1
     i = _home(e, key)
@@ -55,7 +57,7 @@ def insert(e: int, key: int, row: int) -> None:
 
 
 @kernel
-def remove(e: int, key: int) -> None:
+def remove(e: Any, key: int) -> None:
     """Remove a key that is in the table; later entries of the run move up, so no gaps remain."""
     mask = e["n_directory"] - 1
     hole = _home(e, key)

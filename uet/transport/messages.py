@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from uet.base.jit import kernel
@@ -32,7 +34,7 @@ NO_PDC, NO_MESSAGE, TOO_LONG, PEER_FAILED = -1, -2, -3, -4
 
 
 @kernel
-def complete(e: int, kind: int, time: int, handle: int, n_bytes: int, endpoint: int, peer: int, row: int) -> None:
+def complete(e: Any, kind: int, time: int, handle: int, n_bytes: int, endpoint: int, peer: int, row: int) -> None:
     """Append a completion; the carrier takes completions out after every verb."""
     core = core_at(e, 0)
     c = completion_at(e, core["completions_in"] & (e["n_completion"] - 1))
@@ -42,7 +44,7 @@ def complete(e: int, kind: int, time: int, handle: int, n_bytes: int, endpoint: 
 
 
 @kernel
-def next_completion(e: int) -> int:
+def next_completion(e: Any) -> int:
     """Take the oldest completion and return its row, -1 if there is none."""
     core = core_at(e, 0)
     if core["completions_out"] == core["completions_in"]:
@@ -52,7 +54,7 @@ def next_completion(e: int) -> int:
 
 
 @kernel
-def post(e: int, endpoint: int, peer: int, n_bytes: int, match_bits: int, handle: int, now: int) -> int:
+def post(e: Any, endpoint: int, peer: int, n_bytes: int, match_bits: int, handle: int, now: int) -> int:
     """Post a tagged send of `n_bytes` and return its message row, or a negative reason."""
     core = core_at(e, 0)
     row = core["n_messages"]
@@ -87,7 +89,7 @@ def post(e: int, endpoint: int, peer: int, n_bytes: int, match_bits: int, handle
 
 
 @kernel
-def finish_acknowledged(e: int, pdc: int, now: int) -> None:
+def finish_acknowledged(e: Any, pdc: int, now: int) -> None:
     """Complete the messages whose last packet is now cumulatively acknowledged."""
     p = pdc_at(e, pdc)
     while p["message"] >= 0:
@@ -103,7 +105,7 @@ def finish_acknowledged(e: int, pdc: int, now: int) -> None:
 
 
 @kernel
-def fail_pdc(e: int, pdc: int, now: int) -> None:
+def fail_pdc(e: Any, pdc: int, now: int) -> None:
     """Give up a PDC: every message that is not complete fails."""
     p = pdc_at(e, pdc)
     p["state"], p["in_flight"], p["tx_lost"] = FAILED, 0, 0
@@ -118,7 +120,7 @@ def fail_pdc(e: int, pdc: int, now: int) -> None:
 
 
 @kernel
-def _take_inbox(e: int) -> int:
+def _take_inbox(e: Any) -> int:
     core = core_at(e, 0)
     row = core["free_inbox"]
     if row >= 0:
@@ -131,7 +133,7 @@ def _take_inbox(e: int) -> int:
 
 
 @kernel
-def _inbox_of(e: int, pdc: int, slot: int, now: int) -> int:
+def _inbox_of(e: Any, pdc: int, slot: int, now: int) -> int:
     """Return the inbox row of the message a packet belongs to, opening it if needed; -1 if none is left."""
     p, packet = pdc_at(e, pdc), packet_at(e, slot)
     message_id = np.int64(ses_at(e, packet["ses"])["message_id"])
@@ -152,7 +154,7 @@ def _inbox_of(e: int, pdc: int, slot: int, now: int) -> int:
 
 
 @kernel
-def deliver(e: int, pdc: int, slot: int, now: int) -> bool:
+def deliver(e: Any, pdc: int, slot: int, now: int) -> bool:
     """Account a new packet's payload to its message; False if the receiver has no room for the message."""
     packet, p = packet_at(e, slot), pdc_at(e, pdc)
     s = ses_at(e, packet["ses"])

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from uet.base.jit import kernel
@@ -30,7 +32,7 @@ STREAM_PSN, STREAM_LB = 1 << 40, 2 << 40
 
 
 @kernel
-def _take_row(e: int, endpoint: int, peer: int, role: int) -> int:
+def _take_row(e: Any, endpoint: int, peer: int, role: int) -> int:
     """Reserve and clear the next PDC row of an endpoint; -1 if it has no more."""
     ep = endpoint_at(e, endpoint)
     if ep["n_pdcs"] >= ep["max_pdcs"]:
@@ -49,7 +51,7 @@ def _take_row(e: int, endpoint: int, peer: int, role: int) -> int:
 
 
 @kernel
-def open_initiator(e: int, endpoint: int, peer: int, now: int) -> int:
+def open_initiator(e: Any, endpoint: int, peer: int, now: int) -> int:
     """Return the PDC from endpoint to peer, opening it if needed; -1 if none is left."""
     key = pdc_key(endpoint, peer, 0)
     found = lookup(e, key)
@@ -71,7 +73,7 @@ def open_initiator(e: int, endpoint: int, peer: int, now: int) -> int:
 
 
 @kernel
-def open_target(e: int, endpoint: int, peer: int, peer_pdcid: int, start_psn: int) -> int:
+def open_target(e: Any, endpoint: int, peer: int, peer_pdcid: int, start_psn: int) -> int:
     """Open the PDC that a SYN packet asks for; -1 if none is left."""
     row = _take_row(e, endpoint, peer, TARGET)
     if row < 0:
@@ -83,7 +85,7 @@ def open_target(e: int, endpoint: int, peer: int, peer_pdcid: int, start_psn: in
 
 
 @kernel
-def find_pdc(e: int, endpoint: int, pdcid: int, peer: int) -> int:
+def find_pdc(e: Any, endpoint: int, pdcid: int, peer: int) -> int:
     """Return the row of an endpoint's PDC by identifier; -1 if it is not open to that peer."""
     ep = endpoint_at(e, endpoint)
     if pdcid < 1 or pdcid > ep["n_pdcs"]:
@@ -102,14 +104,14 @@ def number_of(psn: int, start: int, near: int) -> int:
 
 
 @kernel
-def packet_payload(e: int, message: int, number: int) -> int:
+def packet_payload(e: Any, message: int, number: int) -> int:
     """Return the payload bytes of packet `number`, which belongs to `message`."""
     m, full = message_at(e, message), settings_at(e, 0)["payload_bytes"]
     return min(full, m["bytes"] - (number - m["first"]) * full)
 
 
 @kernel
-def sent_size(e: int, pdc: int, number: int) -> int:
+def sent_size(e: Any, pdc: int, number: int) -> int:
     """Return the link bytes of a packet that was sent and not overwritten in the send ring yet."""
     p, settings = pdc_at(e, pdc), settings_at(e, 0)
     row = sent_at(e, p["ring"] + (number & (settings["window_packets"] - 1)))
@@ -117,7 +119,7 @@ def sent_size(e: int, pdc: int, number: int) -> int:
 
 
 @kernel
-def next_size(e: int, pdc: int) -> int:
+def next_size(e: Any, pdc: int) -> int:
     """Return the link bytes of the packet the PDC would send next, 0 if it has none within its window."""
     p, settings = pdc_at(e, pdc), settings_at(e, 0)
     if p["state"] == FAILED:
@@ -130,14 +132,14 @@ def next_size(e: int, pdc: int) -> int:
 
 
 @kernel
-def can_send(e: int, pdc: int) -> bool:
+def can_send(e: Any, pdc: int) -> bool:
     """Tell whether the PDC has a packet that its window and its congestion window allow."""
     size, p = next_size(e, pdc), pdc_at(e, pdc)
     return size > 0 and p["in_flight"] + size <= p["cwnd"]
 
 
 @kernel
-def push_active(e: int, pdc: int) -> None:
+def push_active(e: Any, pdc: int) -> None:
     """Append a PDC to its endpoint's round robin."""
     p = pdc_at(e, pdc)
     ep = endpoint_at(e, p["endpoint"])
@@ -150,7 +152,7 @@ def push_active(e: int, pdc: int) -> None:
 
 
 @kernel
-def pop_active(e: int, endpoint: int) -> int:
+def pop_active(e: Any, endpoint: int) -> int:
     """Remove and return the first PDC of an endpoint's round robin, which is not empty."""
     ep = endpoint_at(e, endpoint)
     pdc = np.int64(ep["active_head"])
@@ -160,7 +162,7 @@ def pop_active(e: int, endpoint: int) -> int:
 
 
 @kernel
-def activate(e: int, pdc: int) -> None:
+def activate(e: Any, pdc: int) -> None:
     """Let the PDC take part in the round robin if it may send and does not already."""
     if pdc_at(e, pdc)["active"] == 0 and can_send(e, pdc):
         push_active(e, pdc)

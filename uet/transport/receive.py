@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from uet.base.bitops import low_bits
@@ -25,7 +27,7 @@ NO_HEADER = int(NextHeader.NONE)
 
 
 @kernel
-def receive(e: int, slot: int, now: int) -> bool:
+def receive(e: Any, slot: int, now: int) -> bool:
     """Process the packet in `slot`, addressed to endpoint `dst`; the slot belongs to the engine again.
 
     True means that its payload is new and to be placed: `argument` bytes into its message.
@@ -47,7 +49,7 @@ def receive(e: int, slot: int, now: int) -> bool:
 
 
 @kernel
-def _target_of(e: int, slot: int) -> int:
+def _target_of(e: Any, slot: int) -> int:
     """Return the PDC a request belongs to, opening it for a SYN that is not trimmed; -1 if there is none."""
     packet = packet_at(e, slot)
     endpoint, peer, pdcid = np.int64(packet["dst"]), np.int64(packet["src"]), np.int64(packet["spdcid"])
@@ -61,7 +63,7 @@ def _target_of(e: int, slot: int) -> int:
 
 
 @kernel
-def _on_request(e: int, slot: int, now: int) -> bool:
+def _on_request(e: Any, slot: int, now: int) -> bool:
     """Process a request; True if its payload is new."""
     packet, window = packet_at(e, slot), settings_at(e, 0)["window_packets"]
     trimmed = packet["net"] & IS_TRIMMED
@@ -91,7 +93,7 @@ def _on_request(e: int, slot: int, now: int) -> bool:
 
 
 @kernel
-def _accept(e: int, pdc: int, slot: int, number: int, now: int) -> None:
+def _accept(e: Any, pdc: int, slot: int, number: int, now: int) -> None:
     """Record a new packet and decide whether to acknowledge at once (UE 1.0 rules as in uet-htsim)."""
     p, packet, settings = pdc_at(e, pdc), packet_at(e, slot), settings_at(e, 0)
     window, words = settings["window_packets"], np.int64(p["rx_words"])
@@ -122,7 +124,7 @@ def _accept(e: int, pdc: int, slot: int, number: int, now: int) -> None:
 
 
 @kernel
-def _answer(e: int, slot: int, pdc: int, size: int, now: int) -> None:
+def _answer(e: Any, slot: int, pdc: int, size: int, now: int) -> None:
     """Turn the request in `slot` round: addresses, identifiers, class and size of an answer."""
     packet = packet_at(e, slot)
     src, asker = packet["dst"], packet["spdcid"]
@@ -137,7 +139,7 @@ def _answer(e: int, slot: int, pdc: int, size: int, now: int) -> None:
 
 
 @kernel
-def _answer_ack(e: int, pdc: int, slot: int, number: int, exact: int, now: int) -> None:
+def _answer_ack(e: Any, pdc: int, slot: int, number: int, exact: int, now: int) -> None:
     """Answer with an ACK_CC; `exact` puts the packet itself at the base of the selective bitmap."""
     p, packet, settings = pdc_at(e, pdc), packet_at(e, slot), settings_at(e, 0)
     cack = p["rx_expected"] - 1
@@ -158,7 +160,7 @@ def _answer_ack(e: int, pdc: int, slot: int, number: int, exact: int, now: int) 
 
 
 @kernel
-def _answer_nack(e: int, pdc: int, slot: int, code: int, now: int) -> None:
+def _answer_nack(e: Any, pdc: int, slot: int, code: int, now: int) -> None:
     """Answer with a NACK about the request in `slot`."""
     packet = packet_at(e, slot)
     flags = (packet["pds_flags"] & RETX) | (MARKED if packet["net"] & CE else 0)

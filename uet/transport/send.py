@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from uet.base.jit import kernel
@@ -28,7 +30,7 @@ SOM, EOM, ECN_CAPABLE = int(SesFlag.SOM), int(SesFlag.EOM), int(Net.ECN_CAPABLE)
 
 
 @kernel
-def next_packet(e: int, endpoint: int, now: int) -> int:
+def next_packet(e: Any, endpoint: int, now: int) -> int:
     """Return the slot of the packet the endpoint sends next, -1 if it has none.
 
     Control packets go first, but at most `control_per_data` of them while data waits.
@@ -51,7 +53,7 @@ def next_packet(e: int, endpoint: int, now: int) -> int:
 
 
 @kernel
-def _choose_number(e: int, pdc: int) -> int:
+def _choose_number(e: Any, pdc: int) -> int:
     """Take the lowest lost packet, or else the next new one, off the PDC's books and return its number."""
     p, window = pdc_at(e, pdc), settings_at(e, 0)["window_packets"]
     if p["tx_lost"] > 0:
@@ -73,7 +75,7 @@ def _choose_number(e: int, pdc: int) -> int:
 
 
 @kernel
-def _send_request(e: int, pdc: int, slot: int, now: int) -> None:
+def _send_request(e: Any, pdc: int, slot: int, now: int) -> None:
     """Fill a slot with the PDC's next request and account for it."""
     p, settings, core = pdc_at(e, pdc), settings_at(e, 0), core_at(e, 0)
     window = settings["window_packets"]
@@ -105,7 +107,7 @@ def _send_request(e: int, pdc: int, slot: int, now: int) -> None:
 
 
 @kernel
-def _fill_request(e: int, pdc: int, slot: int, number: int, message: int, payload: int, flags: int, now: int) -> None:
+def _fill_request(e: Any, pdc: int, slot: int, number: int, message: int, payload: int, flags: int, now: int) -> None:
     """Write the record of a RUD request with a standard SES header."""
     p, m, packet, settings = pdc_at(e, pdc), message_at(e, message), packet_at(e, slot), settings_at(e, 0)
     index = number - m["first"]

@@ -67,22 +67,25 @@ def defaults(profile: str) -> dict[str, float | None]:
     return {p.key: (p.htsim if profile == "htsim" else p.default) for p in PARAMETERS}
 
 
-def check_keys(overrides: Mapping[str, float], others: Iterable[str] = ()) -> None:
-    """Raise BadInput naming every key that is neither a parameter here nor among `others`."""
-    known = {p.key for p in PARAMETERS} | set(others)
-    wrong = [f"no setting is called '{key}'; {nearest(key, known)}" for key in overrides if key not in known]
+def chosen(profile: str, overrides: Mapping[str, float], others: Iterable[str] = ()) -> dict[str, float]:
+    """Return key -> value of all parameters that the user or the profile settles; the rest is derived.
+
+    Raises BadInput naming every key of `overrides` that is neither a parameter here nor among `others`.
+    """
+    known = {p.key for p in PARAMETERS}
+    wrong = [f"no setting is called '{key}'; {nearest(key, known | set(others))}" for key in overrides
+             if key not in known and key not in others]  # fmt: skip
     if wrong:
         raise BadInput(*wrong)
+    settled = {key: value for key, value in defaults(profile).items() if value is not None}
+    return settled | {key: value for key, value in overrides.items() if key in known}
 
 
-def fill(values: Mapping[str, float | None], seed: int, controller: int, balancer: int) -> Records:
+def fill(values: Mapping[str, float], seed: int, controller: int, balancer: int) -> Records:
     """Return the settings row for complete `values`. Raises BadInput for values out of range."""
     row = SETTINGS_TABLE.zeros(1)
     for p in PARAMETERS:
-        value = values.get(p.key)
-        if value is None:
-            raise ValueError(f"setting {p.key} was neither given nor derived")
-        row[p.field] = round(value * p.scale)
+        row[p.field] = round(values[p.key] * p.scale)
     _check(row)
     row["seed"], row["controller"], row["balancer"] = seed, controller, balancer
     return row
@@ -95,7 +98,7 @@ def _check(row: Records) -> None:
     if not 64 <= window <= 4096 or window & (window - 1):
         raise BadInput(f"pdc.window_packets={window} is not a power of two between 64 and 4096; choose one")
     size = int(row["payload_bytes"][0] + row["overhead_bytes"][0])
-    if not 1 <= int(row["payload_bytes"][0]) or size > 65535:
+    if row["payload_bytes"][0] < 1 or size > 65535:
         raise BadInput(f"mtu.payload_bytes={int(row['payload_bytes'][0])} is out of range; choose 1024 to 8192")
     if int(row["rto_ps"][0]) < 1 or int(row["window_bytes"][0]) < size:
         raise BadInput(

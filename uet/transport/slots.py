@@ -5,12 +5,14 @@ A packet stays in its slot from `next_packet` to `receive` and may come back as 
 
 from __future__ import annotations
 
+from typing import Any
+
 from uet.base.jit import kernel
 from uet.transport.state import core_at, endpoint_at, slot_at
 
 
 @kernel
-def take_slot(e: int) -> int:
+def take_slot(e: Any) -> int:
     """Return a free packet slot, -1 if all are in use."""
     core = core_at(e, 0)
     slot = core["free_packet"]
@@ -24,7 +26,7 @@ def take_slot(e: int) -> int:
 
 
 @kernel
-def free_slot(e: int, slot: int) -> None:
+def free_slot(e: Any, slot: int) -> None:
     """Give a packet slot back."""
     core = core_at(e, 0)
     slot_at(e, slot)["next"] = core["free_packet"]
@@ -32,7 +34,7 @@ def free_slot(e: int, slot: int) -> None:
 
 
 @kernel
-def push_control(e: int, endpoint: int, slot: int) -> None:
+def push_control(e: Any, endpoint: int, slot: int) -> None:
     """Append a control packet to an endpoint's queue."""
     ep = endpoint_at(e, endpoint)
     slot_at(e, slot)["next"] = -1
@@ -44,7 +46,7 @@ def push_control(e: int, endpoint: int, slot: int) -> None:
 
 
 @kernel
-def pop_control(e: int, endpoint: int) -> int:
+def pop_control(e: Any, endpoint: int) -> int:
     """Remove and return the first control packet of an endpoint's queue, which is not empty."""
     ep = endpoint_at(e, endpoint)
     slot = ep["control_head"]

@@ -6,6 +6,8 @@ packet up or sets the timer anew. Acknowledgements therefore never touch the hea
 
 from __future__ import annotations
 
+from typing import Any
+
 from uet.base.jit import kernel
 from uet.transport.state import core_at, pdc_at, timer_at
 
@@ -14,14 +16,14 @@ NEVER = 2**62
 
 
 @kernel
-def earlier(e: int, i: int, j: int) -> bool:
+def earlier(e: Any, i: int, j: int) -> bool:
     """Tell whether heap entry i fires before entry j; ties go to the lower PDC."""
     a, b = timer_at(e, i), timer_at(e, j)
     return a["time_ps"] < b["time_ps"] or (a["time_ps"] == b["time_ps"] and a["pdc"] < b["pdc"])
 
 
 @kernel
-def swap(e: int, i: int, j: int) -> None:
+def swap(e: Any, i: int, j: int) -> None:
     """Exchange two heap entries."""
     a, b = timer_at(e, i), timer_at(e, j)
     time_ps, pdc = a["time_ps"], a["pdc"]
@@ -30,7 +32,7 @@ def swap(e: int, i: int, j: int) -> None:
 
 
 @kernel
-def set_timer(e: int, pdc: int, time_ps: int) -> None:
+def set_timer(e: Any, pdc: int, time_ps: int) -> None:
     """Arm the timer of a PDC that has none."""
     core = core_at(e, 0)
     i = core["n_timers"]
@@ -44,7 +46,7 @@ def set_timer(e: int, pdc: int, time_ps: int) -> None:
 
 
 @kernel
-def next_timer(e: int) -> int:
+def next_timer(e: Any) -> int:
     """Return when the earliest timer fires [ps], NEVER if none is set."""
     if core_at(e, 0)["n_timers"] == 0:
         return NEVER
@@ -52,7 +54,7 @@ def next_timer(e: int) -> int:
 
 
 @kernel
-def pop_timer(e: int) -> int:
+def pop_timer(e: Any) -> int:
     """Remove the earliest timer and return its PDC."""
     core = core_at(e, 0)
     n = core["n_timers"] - 1

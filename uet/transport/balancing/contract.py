@@ -9,6 +9,8 @@ packet; the other events report what became of an earlier one, with its entropy 
 
 from __future__ import annotations
 
+from typing import Any
+
 from uet.base.jit import Hook, kernel
 from uet.transport.state import lb_state_at, settings_at
 
@@ -20,7 +22,7 @@ START, SELECT, GOOD, ECN, NACK, TIMEOUT = range(6)
 
 
 @kernel
-def tell_balancer(e: int, pdc: int, event: int, value: int, now: int) -> int:
+def tell_balancer(e: Any, pdc: int, event: int, value: int, now: int) -> int:
     """Call the PDC's balancer and return its answer."""
     settings = settings_at(e, 0)
     return _call(settings["balancer"], lb_state_at(e, pdc), settings, event, value, now)

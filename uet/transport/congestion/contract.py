@@ -10,6 +10,8 @@ its address, so a new controller recompiles nothing else.
 
 from __future__ import annotations
 
+from typing import Any
+
 from uet.base.jit import Hook, kernel
 from uet.transport.state import cc_event_at, cc_state_at, pdc_at, settings_at
 
@@ -22,7 +24,7 @@ START, ACK, NACK, TIMEOUT = range(4)
 
 @kernel
 def tell_controller(
-    e: int, pdc: int, kind: int, now: int, acked: int, packet_bytes: int, rtt: int, ecn: int, last_hop: int
+    e: Any, pdc: int, kind: int, now: int, acked: int, packet_bytes: int, rtt: int, ecn: int, last_hop: int
 ) -> None:
     """Report an event to the PDC's controller and take over the window it returns."""
     state, settings, p = cc_event_at(e, 0), settings_at(e, 0), pdc_at(e, pdc)
