@@ -149,8 +149,8 @@ COMPARE_SWAP = _header("ext.compare_swap", "compare-and-swap extension", _COMPAR
 EXTENSIONS = {h.name: h for h in (RENDEZVOUS, ATOMIC, COMPARE_SWAP)}
 
 _REQUESTS = (NextHeader.REQUEST_SMALL, NextHeader.REQUEST_MEDIUM, NextHeader.REQUEST_STD)
-_RENDEZVOUS_OPCODES = (SesOpcode.RENDEZVOUS_SEND, SesOpcode.RENDEZVOUS_TSEND)
-_ATOMIC_OPCODES = (
+RENDEZVOUS_OPCODES = (SesOpcode.RENDEZVOUS_SEND, SesOpcode.RENDEZVOUS_TSEND)
+ATOMIC_OPCODES = (
     SesOpcode.ATOMIC,
     SesOpcode.FETCHING_ATOMIC,
     SesOpcode.TSEND_ATOMIC,
@@ -166,8 +166,8 @@ def extension_after(next_hdr: int, opcode: int, som: int, first_byte: int) -> He
     """
     if next_hdr not in _REQUESTS:
         return None
-    if opcode in _RENDEZVOUS_OPCODES and next_hdr == NextHeader.REQUEST_STD and som:
+    if opcode in RENDEZVOUS_OPCODES and next_hdr == NextHeader.REQUEST_STD and som:
         return RENDEZVOUS
-    if opcode not in _ATOMIC_OPCODES:
+    if opcode not in ATOMIC_OPCODES:
         return None
     return COMPARE_SWAP if AtomicOp.CSWAP <= first_byte <= AtomicOp.CSWAP_GT else ATOMIC
