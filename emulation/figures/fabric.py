@@ -28,7 +28,9 @@ def draw_fabric(axes: Axes, fabric: Fabric) -> Axes:
     lines = at[np.stack([ends[fabric.links["port_a"]], ends[fabric.links["port_b"]]], axis=1)]
     if fabric.family == "hammingmesh":
         _draw_boards(axes, fabric, at)
-        lines = _bowed(lines, (fabric.links["kind"] > 0) * 0.35)  # cables of a row lie on one line otherwise
+        lines = _bowed(
+            lines, np.where(fabric.links["kind"] > 0, 0.35, 0.0)
+        )  # cables of a row lie on one line otherwise
     shade = float(np.clip(600 / len(lines), 0.1, 0.8))
     for kind, name in enumerate(LINK_CLASSES):
         mine = lines[fabric.links["kind"] == kind]
@@ -39,9 +41,9 @@ def draw_fabric(axes: Axes, fabric: Fabric) -> Axes:
     size = float(np.clip(4000 / len(at), 3, 60))
     hosts = fabric.nodes["kind"] == HOST
     n_switches = int((~hosts).sum())
-    axes.scatter(*at[hosts].T, s=size, color=INK, zorder=3, label=f"accelerator: {int(hosts.sum()):,}")
+    axes.scatter(at[hosts, 0], at[hosts, 1], s=size, color=INK, zorder=3, label=f"accelerator: {int(hosts.sum()):,}")
     axes.scatter(
-        *at[~hosts].T, s=2.5 * size, marker="s", color=PALETTE[4], edgecolors=INK, linewidths=0.5, zorder=3,
+        at[~hosts, 0], at[~hosts, 1], s=2.5 * size, marker="s", color=PALETTE[4], edgecolors=INK, linewidths=0.5, zorder=3,
         label=f"switch: {n_switches:,}",
     )  # fmt: skip
     if len(at) <= 80:

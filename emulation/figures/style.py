@@ -24,7 +24,7 @@ PARTS = ("#33415C", "#7D8CA3", "#BBC4D1", "#E69F00", "#8C6BB1", "#41AE76", "#6C6
 
 INK, QUIET, GRID = "#222222", "#6B6B6B", "#E3E3E3"
 
-SETTINGS: dict[str, Any] = {
+SETTINGS: Any = {
     "font.family": "DejaVu Sans",
     "font.size": 10,
     "text.color": INK,

@@ -136,6 +136,7 @@ def _arrive(m: Any, slot: int, now: int) -> None:
     endpoint, offset = np.int64(packet["dst"]), np.int64(packet["argument"])
     n_bytes, ses = np.int64(packet["payload_bytes"]), np.int64(packet["ses"])
     if receive(e, slot, now):
+        medium_at(m, 0)["delivered"] += n_bytes
         _store_payload(m, slot, np.int64(ses_at(e, ses)["match_bits"]), offset, n_bytes)
     absorb(o, e, now)
     _pump(m, endpoint, now)

@@ -91,6 +91,7 @@ def _report(world: World, cpu_s: float) -> dict[str, Any]:
         "drops_injected": int(medium["dropped"]),
         "duplicated_injected": int(medium["duplicated"]),
         "reordered_injected": int(medium["reordered"]),
+        "bytes_delivered": int(medium["delivered"]),
         "data_packets": int(core["sent"]),
         "retransmissions": int(core["retransmitted"]),
         "acks": int(core["acks"]),

@@ -22,6 +22,7 @@ MEDIUM = table(
     dropped i8 - of these lost
     duplicated i8 - of these delivered twice
     reordered i8 - of these delayed
+    delivered i8 bytes payload accepted as new
     apply i8 - address of the kernel that reduces and copies
     payload_bytes i8 bytes room for the payload of a slot
     data_bytes i8 bytes DATA of one rank

@@ -202,9 +202,9 @@ def _page_moved(page: Report, folder: RunFolder, plan: TourSpec, tour: Tour) -> 
         f"delays {move.reorder:.1%} of all packets. Cost model, simulator and carrier ran one schedule; the sum at "
         f"every rank equals numpy's."
     )
-    rows = [
-        [s.name, s.moved["work"], s.moved["steps"], s.moved["bytes"], s.moved["packets"], s.moved["dropped"],
-         s.moved["retransmissions"], "yes" if s.moved["equal"] else "no"]
-        for s in tour.stops
-    ]  # fmt: skip
-    page.table(("fabric", "work", "steps", "bytes", "packets", "lost", "sent again", "sums right"), rows)
+    rows = []
+    for stop in tour.stops:
+        m = stop.moved
+        rows.append([stop.name, m["work"], m["steps"], m["bytes"], m["packets"], m["drops_injected"],
+                     m["retransmissions"], m["checked_bytes"]])  # fmt: skip
+    page.table(("fabric", "work", "steps", "bytes", "packets", "lost", "sent again", "bytes checked"), rows)

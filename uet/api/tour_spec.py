@@ -48,7 +48,7 @@ class Permutation(StrictModel):
 class Move(StrictModel):
     """The same algorithms with real numbers on fewer ranks, over a network that loses, doubles and reorders."""
 
-    ranks: int = Field(64, ge=2)
+    ranks: int = Field(default=64, ge=2)
     size: Size = 1 << 20
     dtype: str = "int32"
     drop: Share = 0.0

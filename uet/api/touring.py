@@ -120,8 +120,7 @@ def _visit(plan: TourSpec, entry: FabricEntry, fabric: Fabric, work: Schedule, s
         )
     permutation, fct_us = _permute(plan, fabric, seed, tell)
     collective = _time_collective(plan, entry, fabric, work, seed, tell)
-    tell("moving real numbers")
-    moved = _move(plan, entry, fabric, seed)
+    moved = _move(plan, entry, fabric, seed, tell)
     return Stop(entry.name, topology.as_dict(), bill.as_dict(), collective, permutation, moved, fct_us)
 
 
@@ -192,14 +191,26 @@ def _time_collective(
     }
 
 
+def _move(plan: TourSpec, entry: FabricEntry, fabric: Fabric, seed: int, tell: Say) -> dict[str, Any]:
+    """Do the same algorithm on real numbers, with fewer of them, over a network that is not reliable."""
+    from emulation.memory.move import Faults
+    from uet.api.moving import move_numbers
+    from uet.schedule.works import build_work
+
+    wanted = plan.move
+    text = f"allreduce:algorithm={entry.algorithm},size={wanted.size},dtype={wanted.dtype},ranks={wanted.ranks}"
+    work = build_work(text, fabric.n_hosts)
+    tell(f"{work.name} of real numbers, in memory")
+    return move_numbers(work, fabric, Faults(wanted.drop, wanted.duplicate, wanted.reorder), seed)
+
+
 def step_fronts_us(work: Schedule, flows: Records) -> Any:
     """Return when the last message of each step was done [us], shape [steps]; flows are those of a run of `work`."""
     import numpy as np
 
-    from uet.schedule.model import SEND
-    from uet.schedule.order import finish_times
+    from uet.api.moving import step_of_flows
 
-    step = finish_times(work, (work.operations["kind"] == SEND).astype(np.int64))[flows["flow"]] - 1
+    step = step_of_flows(work, flows)
     front = np.zeros(int(step.max()) + 1, np.int64)
     np.maximum.at(front, step, flows["finish_ps"])
     return front / 1e6

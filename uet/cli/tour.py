@@ -47,8 +47,16 @@ def _print(done: Tour) -> None:
             stop.name, stop.topology["switches"], format_usd(stop.cost["cost_usd"]),
             f"{c['gbps_per_accelerator']:,.0f} Gb/s ({c['fraction_of_peak']:.0%})",
             format_time_ps(round(c["whole_us"] * 1e6)) + (" extrapolated" if c["extrapolated"] else ""),
-            None if p is None else f"{p['fct_us']['p99']:,.1f} us", "yes" if stop.moved["equal"] else "no",
+            None if p is None else f"{p['fct_us']['p99']:,.1f} us", stop.moved["checked_bytes"],
         ))  # fmt: skip
-    head = ("fabric", "switches", "network", "allreduce (of peak)", "whole allreduce", "permutation p99", "sums right")
+    head = (
+        "fabric",
+        "switches",
+        "network",
+        "allreduce (of peak)",
+        "whole allreduce",
+        "permutation p99",
+        "bytes checked",
+    )
     print_table(done.title, head, rows)
     print_facts("", {"took": f"{done.wall_s:,.1f} s", "report": done.folder and done.folder / "report.html"})

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from typing import Any
 
 import click
@@ -37,7 +38,7 @@ def decode(packet: str, link: str, crc: str, as_json: bool, verbose: bool) -> No
     if packet.lower().endswith((".pcap", ".pcapng")):
         _decode_file(packet, crc, as_json)
         return
-    text = click.get_text_stream("stdin").read() if packet == "-" else packet
+    text = sys.stdin.read() if packet == "-" else packet
     found = uet.decode(text, link, crc)
     problem = None if found["headers"] else BadInput(*found["errors"])
     finish("wire.decode", found, as_json, problem=problem)
