@@ -12,7 +12,7 @@ help:
 	@echo "make test    run all tests"
 	@echo "make lint    ruff, ruff format, mypy --strict, import-linter"
 	@echo "make format  let ruff format and sort"
-	@echo "make docs    write docs/cli.md anew from the commands"
+	@echo "make docs    write docs/cli.md and docs/wire.md anew from commands and field tables"
 	@echo "make bench   measure speed (UET_HTSIM_BIN=path compares with uet-htsim)"
 	@echo "make soak    long random runs of the transport engine"
 	@echo "make clean   remove $(VENV), caches and runs"
@@ -42,6 +42,7 @@ format: $(STAMP)
 
 docs: $(STAMP)
 	$(BIN)/python -m uet.cli.reference > docs/cli.md
+	$(BIN)/python -m uet.transport.wire.reference > docs/wire.md
 
 clean:
 	rm -rf $(VENV) runs dist .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis

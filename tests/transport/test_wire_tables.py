@@ -1,6 +1,7 @@
 """The field tables themselves: sizes, sources, descriptions, and the sizes of packets that follow."""
 
 import re
+from pathlib import Path
 
 import pytest
 
@@ -10,6 +11,7 @@ from uet.transport.wire.fields import SOURCES, Settings
 from uet.transport.wire.headers import HEADERS, describe
 from uet.transport.wire.pds import PDS
 from uet.transport.wire.plain import Truncated, decode_header, encode_header
+from uet.transport.wire.reference import reference
 from uet.transport.wire.ses import SES
 from uet.transport.wire.sizes import frame_overhead_bytes, header_bytes, transport_bytes, wire_bytes
 
@@ -92,3 +94,16 @@ def test_transport_sizes() -> None:
     assert transport_bytes(PdsType.RUD_REQ, NextHeader.REQUEST_STD, 4096, False, False) == 4 + 56 + 4096
     assert header_bytes(0, 0) == -1
     assert header_bytes(PdsType.RUD_REQ, 7) == -1
+
+
+def test_the_written_reference_is_up_to_date() -> None:
+    written = Path(__file__).parents[2] / "docs" / "wire.md"
+    assert written.read_text(encoding="utf-8") == reference(), "run make docs"
+
+
+def test_the_reference_has_every_field() -> None:
+    text = reference()
+    for header in HEADERS.values():
+        section = text[text.index(f"## `{header.name}`") :].split("\n## ", 1)[0]
+        assert all(f"`{f.name}`" in section for f in header.fields)
+    assert "`pds.cp`: control packet, 16 to 20 bytes" in text

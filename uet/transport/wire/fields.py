@@ -10,8 +10,8 @@ A header is a block of text, one field per line:
 * `when` is `-` (always) or conditions on earlier fields, joined by `&`: `syn=1`, `opcode!=8|11`;
   `@name` compares a setting (see `Settings`).
 * `source` is a confidence mark and the public code the field was taken from: A three or more
-  independent code bases agree, B two agree or one with an exact citation, C one or secondary,
-  D uncertain.
+  independent code bases agree or a standard says so, B two agree or one with an exact citation, C one or
+  secondary, D uncertain.
 
 All fields are big-endian, most significant bit first. The plain codec (`plain`), the jitted codec
 (`codec`), the scapy layers, the Wireshark dissector and the documentation are all made from these
@@ -21,8 +21,9 @@ tables.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import IntEnum
+from typing import Any
 
 from uet.base.errors import BadInput, nearest
 from uet.transport.wire import codes
@@ -33,7 +34,6 @@ SOURCES = {
     "X2": "xdp2-dev/xdp2 src/include/uet",
     "N3": "HanGuTalker/uet-simulator (ns-3, cites UE 1.0.3)",
     "IX": "ixnetwork_restpy field lists",
-    "CN": "working translation of UE 1.0 congestion management",
     "SU": "miharulidze/suet-fork, software UET provider",
     "SF": "lipu0324/Soft-UE",
     "HT": "ultraethernet/uet-htsim",
@@ -45,20 +45,19 @@ SOURCES = {
 }
 
 
+def _setting(default: Any, meaning: str) -> Any:
+    return field(default=default, metadata={"meaning": meaning})
+
+
 @dataclass(frozen=True)
 class Settings:
     """Choices where public sources disagree; the defaults are the better supported readings."""
 
-    ack_ccx_bytes: int = 40
-    """ACK_CCX header: 40 (RP, WS) or 32 (X2)."""
-    nack_ccx_bytes: int = 32
-    """NACK_CCX header: 32 (RP, WS) or 24 (X2)."""
-    response_bytes: int = 12
-    """SES response: 12 (RP, WS, X2, IX) or 16 with four zero bytes (N3)."""
-    native_protocols: tuple[int, ...] = (253, 254)
-    """IP protocol numbers that mean UET over native IP; none is assigned yet (RP, SF)."""
-    tss_clear_bytes: int = 0
-    """Bytes after a TSS header that its secure domain leaves in clear text."""
+    ack_ccx_bytes: int = _setting(40, "ACK_CCX header: 40 (RP, WS) or 32 (X2)")
+    nack_ccx_bytes: int = _setting(32, "NACK_CCX header: 32 (RP, WS) or 24 (X2)")
+    response_bytes: int = _setting(12, "SES response: 12 (RP, WS, X2, IX) or 16 with four zero bytes (N3)")
+    native_protocols: tuple[int, ...] = _setting((253, 254), "IP protocol numbers that mean UET over native IP")
+    tss_clear_bytes: int = _setting(0, "bytes after a TSS header that its secure domain leaves in clear text")
 
     def conditions(self) -> dict[str, int]:
         """Return the settings that field conditions may name, each with `@` in front."""
