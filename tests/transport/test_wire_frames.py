@@ -18,7 +18,7 @@ from uet.transport.wire.checksum import internet_checksum
 from uet.transport.wire.codec import same_packet
 from uet.transport.wire.dissect import decode_packet
 from uet.transport.wire.memory import load8, store8
-from uet.transport.wire.parse import parse_frame
+from uet.transport.wire.parse import locate_uet, parse_frame
 from uet.transport.wire.path import PATH, make_path
 from uet.transport.wire.refusal import Refusal
 from uet.transport.wire.rewrite import mark_congestion, trim_frame
@@ -213,6 +213,17 @@ def test_wrong_frames_are_refused_with_their_reason(at: int, new: bytes, reason:
     frame = _with_checksum(_changed(build(path, *write_request(), bytes(8)), at, new))
     assert parse(path, frame)[0] == reason
     assert words in decode_packet(frame, crc="none")["errors"][0]
+
+
+def test_a_secured_packet_is_located_but_not_decoded() -> None:
+    path = path_of(crc="refprov")
+    plain = build(path_of(crc="none"), *write_request(), bytes(8))
+    frame = _changed(plain, 42, bytes.fromhex(WRITTEN["tss_hdr_no_ssi"]))
+    assert parse(path, frame)[0] == Refusal.SECURED
+    packet, found = PACKET.zeros(1), PATH.zeros(1)
+    assert locate_uet(path[0], BUFFER.put(frame), len(frame), packet[0], found[0]) == 42
+    assert (found["uet_bytes"][0], found["original_bytes"][0]) == (64, 64)
+    assert (packet["entropy"][0], packet["net"][0]) == (0xC0DE, Net.ECN_CAPABLE)
 
 
 def test_wrong_ipv4_checksum_is_refused() -> None:

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from uet.base.jit import kernel
-from uet.transport.record import Net
+from uet.transport.record import Net, PdsType
 from uet.transport.wire.codec import UNKNOWN_LENGTH, decode
 from uet.transport.wire.codes import UDP_PORT, EtherType, IpProtocol
 from uet.transport.wire.crc32c import crc32c
@@ -36,6 +36,7 @@ _SHORT, _NOT_IP, _IP_HEADER = (int(Refusal[n]) for n in ("SHORT", "NOT_IP", "IP_
 _IP_LENGTH, _FRAGMENT, _NOT_UET = (int(Refusal[n]) for n in ("IP_LENGTH", "FRAGMENT", "NOT_UET"))
 _UDP_LENGTH, _UDP_CHECKSUM, _CRC = (int(Refusal[n]) for n in ("UDP_LENGTH", "UDP_CHECKSUM", "CRC"))
 _FRAGMENT_BITS = 0x3FFF
+_TSS = int(PdsType.TSS)
 
 
 @kernel
@@ -45,6 +46,21 @@ def parse_frame(path: Any, frame: int, length: int, packet: Any, ses: Any, found
     `path` says how to read: its CRC mode, protocol number and DSCPs. Besides what `decode` fills,
     `packet` gets entropy, net marks and link share. Returns the payload's offset in the frame (of a
     trimmed frame it may lie beyond the end), or a `Refusal`. Nothing beyond `length` is read.
+    """
+    uet = locate_uet(path, frame, length, packet, found)
+    if uet < 0:
+        return uet
+    offset = decode(frame + uet, np.int64(found["uet_bytes"]), np.int64(found["original_bytes"]), packet, ses)
+    return offset if offset < 0 else uet + offset
+
+
+@kernel
+def locate_uet(path: Any, frame: int, length: int, packet: Any, found: Any) -> int:
+    """Do what `parse_frame` does below UET: fill `found`, and entropy, net marks and link share.
+
+    Returns where UET begins, or a `Refusal`; `found` says how many bytes it has without the CRC, and
+    had before trimming. The CRC is checked, but not that of a TSS packet, which has none: whoever
+    opens the TSS packet then calls `decode`.
     """
     ip_at = ip_offset(frame, length)
     if ip_at < 0:
@@ -61,18 +77,16 @@ def parse_frame(path: Any, frame: int, length: int, packet: Any, ses: Any, found
     original = _parse_udp(frame, ip_at, below, end, cut, found) if found["udp"] else end
     if original < 0:
         return original
+    packet["entropy"] = load16(frame + below)
+    packet["wire_bytes"] = link_share_bytes(length + FCS_BYTES)
     end = min(end, original)
     trailer = _trailer_bytes(np.int64(path["crc"]), frame, ip_at, uet, end, original, cut, found)
     if trailer < 0:
         return trailer
-    packet["entropy"] = load16(frame + below)
-    packet["wire_bytes"] = link_share_bytes(length + FCS_BYTES)
-    if cut and not found["udp"]:
-        offset = decode(frame + uet, end - uet, UNKNOWN_LENGTH, packet, ses)
-    else:
-        whole = original - trailer - uet
-        offset = decode(frame + uet, min(end - uet, whole), whole, packet, ses)
-    return offset if offset < 0 else uet + offset
+    whole = original - trailer - uet
+    found["uet_bytes"] = min(end - uet, whole)
+    found["original_bytes"] = UNKNOWN_LENGTH if cut and not found["udp"] else whole
+    return uet
 
 
 @kernel
@@ -208,6 +222,8 @@ def _trailer_bytes(mode: int, frame: int, ip_at: int, uet: int, end: int, origin
     if cut:
         had_one = mode in (_REFPROV, _PAYLOAD_BE) and original - uet >= CRC_BYTES
         return CRC_BYTES if had_one and original > end else 0
+    if end > uet and load8(frame + uet) >> 3 == _TSS:
+        return 0
     return _check_crc(mode, frame, _addresses_at(ip_at, found), uet, end)
 
 

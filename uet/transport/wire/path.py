@@ -30,6 +30,8 @@ PATH = table(
     dscp_control u1 - class of ACK, NACK and CP
     dscp_trimmed u1 - class of trimmed packets
     dscp_trimmed_lasthop u1 - class of packets trimmed at the last hop; the same as above: not told apart
+    uet_bytes i4 bytes received: UET bytes in the frame, without a CRC
+    original_bytes i4 bytes received: the same before trimming, -1 unknown
     """,
     row_bytes=128,
 )
