@@ -28,9 +28,8 @@ def draw_fabric(axes: Axes, fabric: Fabric) -> Axes:
     lines = at[np.stack([ends[fabric.links["port_a"]], ends[fabric.links["port_b"]]], axis=1)]
     if fabric.family == "hammingmesh":
         _draw_boards(axes, fabric, at)
-        lines = _bowed(
-            lines, np.where(fabric.links["kind"] > 0, 0.35, 0.0)
-        )  # cables of a row lie on one line otherwise
+        cabled = fabric.links["kind"] != LINK_CLASSES.index("trace")
+        lines = _bowed(lines, np.where(cabled, 0.35, 0.0))  # cables of a row would lie on one line
     shade = float(np.clip(600 / len(lines), 0.1, 0.8))
     for kind, name in enumerate(LINK_CLASSES):
         mine = lines[fabric.links["kind"] == kind]
@@ -43,8 +42,8 @@ def draw_fabric(axes: Axes, fabric: Fabric) -> Axes:
     n_switches = int((~hosts).sum())
     axes.scatter(at[hosts, 0], at[hosts, 1], s=size, color=INK, zorder=3, label=f"accelerator: {int(hosts.sum()):,}")
     axes.scatter(
-        at[~hosts, 0], at[~hosts, 1], s=2.5 * size, marker="s", color=PALETTE[4], edgecolors=INK, linewidths=0.5, zorder=3,
-        label=f"switch: {n_switches:,}",
+        at[~hosts, 0], at[~hosts, 1], s=2.5 * size, marker="s", color=PALETTE[4], edgecolors=INK, linewidths=0.5,
+        zorder=3, label=f"switch: {n_switches:,}",
     )  # fmt: skip
     if len(at) <= 80:
         _name_nodes(axes, fabric, at)

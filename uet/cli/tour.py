@@ -49,14 +49,6 @@ def _print(done: Tour) -> None:
             format_time_ps(round(c["whole_us"] * 1e6)) + (" extrapolated" if c["extrapolated"] else ""),
             None if p is None else f"{p['fct_us']['p99']:,.1f} us", stop.moved["checked_bytes"],
         ))  # fmt: skip
-    head = (
-        "fabric",
-        "switches",
-        "network",
-        "allreduce (of peak)",
-        "whole allreduce",
-        "permutation p99",
-        "bytes checked",
-    )
+    head = ("fabric", "switches", "network", "allreduce (of peak)", "whole", "permutation p99", "bytes checked")
     print_table(done.title, head, rows)
     print_facts("", {"took": f"{done.wall_s:,.1f} s", "report": done.folder and done.folder / "report.html"})
