@@ -66,6 +66,19 @@ def attachments(graph: Graph) -> Attachments:
     return Attachments(node, nodes, number, weight)
 
 
+def forwarding(graph: Graph, at: Attachments) -> tuple[Graph, Ints]:
+    """Return the graph without the hosts that hang on a switch, and each node's number in it, -1 if left out."""
+    kept = np.ones(graph.n_nodes, bool)
+    kept[: graph.n_hosts] = at.node == np.arange(graph.n_hosts)
+    number = np.where(kept, np.cumsum(kept) - 1, -1)
+    owner = np.repeat(np.arange(graph.n_nodes), np.diff(graph.offsets))
+    inside = kept[owner] & kept[graph.neighbours]
+    degree = np.bincount(number[owner[inside]], minlength=int(kept.sum()))
+    offsets = np.concatenate([[0], np.cumsum(degree)]).astype(np.int32)
+    neighbours = number[graph.neighbours[inside]].astype(np.int32)
+    return Graph(offsets, neighbours, int(kept[: graph.n_hosts].sum())), number
+
+
 def batches(n_sources: int) -> Iterator[slice]:
     """Yield slices of sources that one search handles at a time."""
     for start in range(0, n_sources, 64 * _BATCH_WORDS):

@@ -37,6 +37,8 @@ def to_document(fabric: Fabric) -> dict[str, Any]:
         "links": {
             "a": end[links["port_a"]].tolist(),
             "b": end[links["port_b"]].tolist(),
+            "port_a": links["port_a"].tolist(),
+            "port_b": links["port_b"].tolist(),
             "class": links["kind"].tolist(),
             "gbps": links["gbps"].tolist(),
             "latency_ns": (links["latency_ps"] / 1000).tolist(),
@@ -72,7 +74,8 @@ def _rebuild(document: Mapping[str, Any]) -> Fabric:
     if at != len(level) or (ends.size and not 0 <= ends.min() <= ends.max() < at):
         raise ValueError("names, nodes and links do not fit together")
     kinds = np.array([LINK_CLASSES.index(name) for name in document["link_classes"]], np.uint8)
-    graph.links(ends[0], ends[1], kinds[np.asarray(links["class"], np.int64)], links["gbps"], links["latency_ns"])
+    kind = kinds[np.asarray(links["class"], np.int64)]
+    graph.links(ends[0], ends[1], kind, links["gbps"], links["latency_ns"], (links["port_a"], links["port_b"]))
     return graph.build(
         document["spec"], document["family"], int(document["planes"]),
         Order(int(order["switches"]), dict(order["cables"])), table_routes,

@@ -36,7 +36,7 @@ NODE = table(
     "node",
     """
     kind u1 - 0 host, 1 switch
-    level u1 - 0 host, 1 leaf or router, 2 spine, 3 core
+    level u1 - 0 host, 1 leaf or router, 2 spine, 3 core, 4 island switch
     group i4 - family's grouping: pod, board, rail, island; -1 none
     first_port i4 - number of its first port
     n_ports i4 - how many ports it uses
@@ -108,10 +108,13 @@ class Fabric:
 
     @cached_property
     def injection_gbps(self) -> float:
-        """Sum of one host's scale-out port rates over all planes (the mean, if hosts differ); no island links."""
-        island = self.links["kind"][self.ports["link"]] == LINK_CLASSES.index("nvlink")
-        mine = (self.ports["node"] < self.n_hosts) & ~island
-        rates = self.links["gbps"][self.ports["link"][mine]]
+        """Sum of one host's scale-out port rates over all planes (the mean, if hosts differ).
+
+        Island links count only in a fabric that has no others.
+        """
+        mine = self.links[self.ports["link"][self.ports["node"] < self.n_hosts]]
+        outward = mine["kind"] != LINK_CLASSES.index("nvlink")
+        rates = mine["gbps"][outward if outward.any() else slice(None)]
         return float(rates.sum()) / self.n_hosts * self.planes
 
     def node_name(self, node: int) -> str:
@@ -173,7 +176,21 @@ class FabricBuilder:
         self._count = 0
         self._links: list[Records] = []
         self._ends: list[NDArray[np.int64]] = []
+        self._places: list[NDArray[np.int64]] = []
         self._add("host", n_hosts, HOST, 0, host_group)
+
+    @classmethod
+    def of(cls, fabric: Fabric, host_group: ArrayLike | None = None) -> FabricBuilder:
+        """Start with the nodes and links of a fabric, its ports in their order; more may be added."""
+        nodes, end = fabric.nodes, fabric.ports["node"]
+        builder = cls(fabric.n_hosts, nodes["group"][: fabric.n_hosts] if host_group is None else host_group)
+        for r in fabric.names[1:]:
+            part = nodes[r.first : r.first + r.count]
+            builder.switches(r.prefix, r.count, part["level"], part["group"])
+        a, b = fabric.links["port_a"], fabric.links["port_b"]
+        latency_ns = fabric.links["latency_ps"] / 1000
+        builder.links(end[a], end[b], fabric.links["kind"], fabric.links["gbps"], latency_ns, (a, b))
+        return builder
 
     def _add(self, prefix: str, count: int, kind: int, level: ArrayLike, group: ArrayLike) -> NDArray[np.int64]:
         rows = NODE.zeros(count)
@@ -188,17 +205,25 @@ class FabricBuilder:
         return self._add(prefix, count, SWITCH, level, group)
 
     def links(
-        self, a: ArrayLike, b: ArrayLike, kind: str | NDArray[np.uint8], gbps: ArrayLike, latency_ns: ArrayLike
+        self,
+        a: ArrayLike,
+        b: ArrayLike,
+        kind: str | NDArray[np.uint8],
+        gbps: ArrayLike,
+        latency_ns: ArrayLike,
+        places: tuple[ArrayLike, ArrayLike] = (0, 0),
     ) -> None:
-        """Add one link per pair (a[i], b[i]); the order of calls and pairs is the order of ports.
+        """Add one link per pair (a[i], b[i]); the order of calls and pairs is the order of a node's ports.
 
         `kind` is a class name, or one index into LINK_CLASSES per link; rates and latencies likewise.
+        `places` order the ports of a node within this call otherwise: by the place of the link's a or b end.
         """
         ends = np.stack(np.broadcast_arrays(np.asarray(a), np.asarray(b)), axis=-1).reshape(-1, 2)
         rows = LINK.zeros(len(ends))
         rows["kind"], rows["gbps"] = LINK_CLASSES.index(kind) if isinstance(kind, str) else kind, gbps
         rows["latency_ps"] = np.rint(np.asarray(latency_ns) * 1000)
         self._ends.append(ends.astype(np.int64))
+        self._places.append(np.stack([np.broadcast_to(place, len(ends)) for place in places], axis=-1))
         self._links.append(rows)
 
     def build(
@@ -215,7 +240,8 @@ class FabricBuilder:
         nodes, links = np.concatenate(self._nodes), np.concatenate(self._links)
         ends = np.concatenate(self._ends)
         flat = ends.reshape(-1)  # end 2l is the a-side of link l, end 2l+1 its b-side
-        by_node = np.argsort(flat, kind="stable")
+        call = np.repeat(np.arange(len(self._ends)), [2 * len(part) for part in self._ends])
+        by_node = np.lexsort((np.concatenate(self._places).reshape(-1), call, flat))
         port_of_end = np.empty(len(flat), np.int32)
         port_of_end[by_node] = np.arange(len(flat), dtype=np.int32)
         links["port_a"], links["port_b"] = port_of_end[0::2], port_of_end[1::2]

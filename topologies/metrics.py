@@ -1,4 +1,4 @@
-"""What can be measured on a fabric's graph: distances and counts of paths between hosts."""
+"""What can be measured on a fabric's graph: distances between hosts."""
 
 from __future__ import annotations
 
@@ -7,10 +7,12 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from topologies.distances import Graph, attachments, distance_counts
+from topologies.distances import Attachments, Graph, attachments, distance_counts, forwarding
 from topologies.fabric import Fabric
+from topologies.symmetry import host_orbits
 
 Ints = NDArray[np.int64]
+_WORTH_A_SYMMETRY = 2048  # attachments; below, searching from all is quicker than verifying permutations
 
 
 @dataclass(frozen=True)
@@ -30,34 +32,47 @@ class Distances:
 
 
 def distances(fabric: Fabric) -> Distances:
-    """Return the exact distances of a fabric by breadth-first search from every attachment."""
+    """Return the exact distances of a fabric by breadth-first search, from one source of each orbit."""
     graph = Graph.of(fabric)
     at = attachments(graph)
-    weight = np.zeros(graph.n_nodes, np.int64)
-    weight[at.nodes] = at.weight
-    behind = (at.nodes >= graph.n_hosts).astype(np.int64)  # 1 where hosts hang on a switch by a link each
-    pairs = np.zeros(graph.n_nodes + 2, np.int64)
+    inner, number = forwarding(graph, at)
+    place = number[at.nodes]
+    source, source_weight = _sources(fabric, at)
+    hanging = (at.nodes >= graph.n_hosts).astype(np.int64)  # 1 where hosts hang on a switch, a link each
+    pairs = np.zeros(inner.n_nodes + 3, np.int64)
     longest = 0
     for near in (0, 1):
-        mine = behind == near
+        mine = hanging[source] == near
         for far in (0, 1):
-            targets = weight.copy()
-            targets[at.nodes[behind != far]] = 0
-            counts = distance_counts(graph, at.nodes[mine], at.weight[mine], targets)
+            targets = np.zeros(inner.n_nodes, np.int64)
+            targets[place] = np.where(hanging == far, at.weight, 0)
+            counts = distance_counts(inner, place[source[mine]], source_weight[mine], targets)
             pairs[near + far : near + far + len(counts)] += counts
             longest = max(longest, len(counts) - 1)
-    n = fabric.n_hosts
     pairs[0] = 0
-    pairs[2] -= int(at.weight[behind == 1].sum())  # a host is not its own neighbour on its switch
+    pairs[2] -= int(at.weight[hanging == 1].sum())  # a host is no pair with itself over its switch
+    return _summary(np.trim_zeros(pairs, "b"), longest, fabric.n_hosts)
+
+
+def _sources(fabric: Fabric, at: Attachments) -> tuple[Ints, Ints]:
+    """Return indices of attachments to search from, and how many hosts each stands for."""
+    if len(at.nodes) < _WORTH_A_SYMMETRY:
+        return np.arange(len(at.nodes)), at.weight
+    orbit = host_orbits(fabric)
+    _, first, size = np.unique(orbit, return_index=True, return_counts=True)
+    source, which = np.unique(at.number[first], return_inverse=True)
+    return source, np.bincount(which, weights=size).astype(np.int64)
+
+
+def _summary(pairs: Ints, longest: int, n_hosts: int) -> Distances:
     reached = int(pairs.sum())
-    missing = n * (n - 1) - reached
-    trimmed = np.trim_zeros(pairs, "b")
-    mean = float((np.arange(len(trimmed)) * trimmed).sum()) / reached if reached else None
+    missing = n_hosts * (n_hosts - 1) - reached
+    mean = float((np.arange(len(pairs)) * pairs).sum()) / reached if reached else None
     whole = missing == 0
     return Distances(
-        max(len(trimmed) - 1, 0) if whole else None,
+        max(len(pairs) - 1, 0) if whole else None,
         longest if whole else None,
         mean,
-        tuple(int(c) for c in trimmed),
+        tuple(int(c) for c in pairs),
         missing,
     )

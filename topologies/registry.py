@@ -19,7 +19,10 @@ from uet.base.spec import Spec, check, is_file, parse_spec, read_mapping
 if TYPE_CHECKING:
     from topologies.families.base import FamilyModel
 
-_NAMES = ("fat-tree", "hammingmesh")
+_NAMES = (
+    "fat-tree", "hammingmesh", "torus", "hyperx", "full-mesh", "bcube", "slimfly", "polarfly", "jellyfish", "xpander",
+    "dragonfly", "dragonfly-plus", "rail", "rail-only", "superpod", "hpn", "nvlink-islands",
+)  # fmt: skip
 
 FAMILIES: Mapping[str, str] = MappingProxyType(
     {name: f"topologies.families.{name.replace('-', '_')}" for name in _NAMES}

@@ -73,27 +73,56 @@ class Tree:
 
 @dataclass(frozen=True)
 class TreeNodes:
-    """Where a tree sits in a fabric: first node numbers of its levels, and the leaf of each host."""
+    """Where a tree sits in a fabric: its `hosts` and the leaf of each, and its first leaf, spine and core.
 
+    A host's first port leads to its leaf.
+    """
+
+    hosts: Ints
     host_leaf: Ints
-    first_leaf: int
-    first_spine: int = 0
-    first_core: int = 0
+    first: tuple[int, int, int]
+
+
+def clos(leaves: int, up: int, radix: int, levels: int) -> Tree:
+    """Return the tree with just enough switches of `radix` ports above the leaves, 1:1 from there on."""
+    if levels == 1:
+        return Tree(leaves)
+    ups, half = leaves * up, radix // 2
+    if levels == 2:
+        spines = -(-ups // radix)
+        return Tree(leaves, up, leaves, spines, spines)
+    return Tree(leaves, up, half, up, -(-ups // half), -(-ups // radix))
+
+
+def most_leaves(radix: int, levels: int) -> int:
+    """Return the leaves that the levels above can join: 1, radix, or radix pods of radix/2."""
+    return (1, radix, radix * (radix // 2))[levels - 1]
 
 
 def wire_above(
-    graph: FabricBuilder, tree: Tree, leaf: Ints, host_leaf: Ints, gbps: float, latency_ns: float
-) -> TreeNodes:
-    """Add the switches above the leaves and their links; return where the tree sits."""
-    if not tree.spines:
-        return TreeNodes(host_leaf, int(leaf[0]))
-    prefix, group = ("agg", tree.spine_pod) if tree.cores else ("spine", -1)
-    spine = graph.switches(prefix, tree.spines, 2, group)
-    a, b = tree.leaf_links
-    graph.links(leaf[a], spine[b], "aoc", gbps, latency_ns)
-    if not tree.cores:
-        return TreeNodes(host_leaf, int(leaf[0]), int(spine[0]))
-    core = graph.switches("core", tree.cores, 3)
-    a, b = tree.spine_links
-    graph.links(spine[a], core[b], "aoc", gbps, latency_ns)
-    return TreeNodes(host_leaf, int(leaf[0]), int(spine[0]), int(core[0]))
+    graph: FabricBuilder, tree: Tree, leaf: Ints, gbps: float, latency_ns: float, copies: int = 1
+) -> tuple[int, int, int]:
+    """Add the switches above the leaves and their links; return the first leaf, spine and core.
+
+    `copies` equal trees may stand side by side, each with its leaves, spines and cores in a row.
+    """
+    first = [int(leaf[0]), 0, 0]
+    levels = (("agg" if tree.cores else "spine", tree.spines, tree.leaf_links), ("core", tree.cores, tree.spine_links))
+    below, n_below = leaf, tree.leaves
+    for level, (prefix, count, (a, b)) in enumerate(levels, start=1):
+        if not count:
+            break
+        group = np.tile(tree.spine_pod, copies) if prefix == "agg" else -1
+        above = graph.switches(prefix, count * copies, level + 1, group)
+        copy = np.arange(copies)[:, None]
+        low, high = below[copy * n_below + a], above[copy * count + b]
+        graph.links(low.reshape(-1), high.reshape(-1), "aoc", gbps, latency_ns)
+        first[level] = int(above[0])
+        below, n_below = above, count
+    return first[0], first[1], first[2]
+
+
+def copy_of(tree: Tree, first: tuple[int, int, int], copy: int) -> tuple[int, int, int]:
+    """Return the first leaf, spine and core of the given copy."""
+    leaf, spine, core = first
+    return leaf + copy * tree.leaves, spine + copy * tree.spines, core + copy * tree.cores

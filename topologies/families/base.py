@@ -26,6 +26,18 @@ class SwitchedModel(FamilyModel):
     radix: int = Field(64, ge=2, description="ports of a switch")
 
 
+class RouterModel(FamilyModel):
+    """Keys of every family whose switches take as many ports as the wiring needs."""
+
+    radix: int | None = Field(None, ge=2, description="ports of a switch; default: as many as the wiring needs")
+
+    def ports(self, needed: int) -> int:
+        """Return the ports of a switch; ValueError if the radix has fewer than the wiring needs."""
+        if self.radix is not None and self.radix < needed:
+            raise ValueError(f"a switch needs {needed} ports, more than radix={self.radix}; nearest: radix={needed}")
+        return self.radix or needed
+
+
 class DownUp(NamedTuple):
     """A taper: `down` parts of a switch face the hosts, `up` parts face the next level."""
 

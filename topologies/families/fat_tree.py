@@ -17,7 +17,7 @@ from pydantic import Field, model_validator
 from topologies.fabric import Fabric, FabricBuilder, Order, total_cables
 from topologies.families.base import SwitchedModel, ceil_div, spec_text
 from topologies.routing.up_down_tables import tree_routes
-from topologies.trees import Tree, wire_above
+from topologies.trees import Tree, TreeNodes, clos, most_leaves, wire_above
 
 
 class Parameters(SwitchedModel):
@@ -47,7 +47,7 @@ class Parameters(SwitchedModel):
     @property
     def n_hosts(self) -> int:
         """Hosts, given or as many as fit."""
-        return self.hosts or _most_leaves(self.radix, self.levels) * self.leaf_down
+        return self.hosts or most_leaves(self.radix, self.levels) * self.leaf_down
 
     @model_validator(mode="after")
     def _rules(self) -> Parameters:
@@ -64,7 +64,7 @@ class Parameters(SwitchedModel):
                 f"a leaf needs down + up <= radix with both at least 1, but down={self.leaf_down} and "
                 f"up={self.leaf_up} with radix={self.radix}; nearest: {_nearest_split(self)}"
             )
-        most = _most_leaves(self.radix, self.levels) * self.leaf_down
+        most = most_leaves(self.radix, self.levels) * self.leaf_down
         if self.n_hosts > most:
             raise ValueError(f"hosts={self.hosts} is more than the {most} that this tree carries; {_remedy(self)}")
         return self
@@ -77,34 +77,21 @@ def _nearest_split(p: Parameters) -> str:
     return f"down={down},up={p.radix - down}"
 
 
-def _most_leaves(radix: int, levels: int) -> int:
-    """Return the leaves that the levels above can join: 1, radix, or radix pods of radix/2."""
-    return (1, radix, radix * (radix // 2))[levels - 1]
-
-
 def _remedy(p: Parameters) -> str:
     """Return the nearest legal hosts, depth and radix (with the same taper) for too many hosts."""
-    offers = [f"hosts={_most_leaves(p.radix, p.levels) * p.leaf_down}"]
+    offers = [f"hosts={most_leaves(p.radix, p.levels) * p.leaf_down}"]
     down = p.radix // 2 if p.levels == 1 else p.leaf_down
-    deeper = (n for n in range(p.levels + 1, 4) if _most_leaves(p.radix, n) * down >= p.n_hosts)
+    deeper = (n for n in range(p.levels + 1, 4) if most_leaves(p.radix, n) * down >= p.n_hosts)
     offers += [f"levels={n}" for n in list(deeper)[:1]]
     radix = p.radix + 1
-    while _most_leaves(radix, p.levels) * (radix * p.leaf_down // p.radix) < p.n_hosts or radix % 2:
+    while most_leaves(radix, p.levels) * (radix * p.leaf_down // p.radix) < p.n_hosts or radix % 2:
         radix += 1
     return f"nearest: {', '.join(offers)} or radix={radix} with the same taper"
 
 
 def shape(p: Parameters) -> Tree:
     """Return the tree of one plane."""
-    leaves = ceil_div(p.n_hosts, p.leaf_down)
-    ups = leaves * p.leaf_up
-    if p.levels == 1:
-        return Tree(leaves)
-    if p.levels == 2:
-        spines = ceil_div(ups, p.radix)
-        return Tree(leaves, p.leaf_up, leaves, spines, spines)
-    half = p.radix // 2
-    return Tree(leaves, p.leaf_up, half, p.leaf_up, ceil_div(ups, half), ceil_div(ups, p.radix))
+    return clos(ceil_div(p.n_hosts, p.leaf_down), p.leaf_up, p.radix, p.levels)
 
 
 def build(p: Parameters) -> Fabric:
@@ -115,11 +102,11 @@ def build(p: Parameters) -> Fabric:
     graph = FabricBuilder(p.n_hosts, pods[host_leaf])
     leaf = graph.switches("leaf", tree.leaves, 1, pods)
     graph.links(leaf[host_leaf], np.arange(p.n_hosts), "dac", p.gbps, p.latency_ns)
-    at = wire_above(graph, tree, leaf, host_leaf, p.gbps, p.latency_ns)
+    at = TreeNodes(np.arange(p.n_hosts), host_leaf, wire_above(graph, tree, leaf, p.gbps, p.latency_ns))
     ups = tree.leaves * tree.up
     cables = [("dac", tree.leaves * p.leaf_down), ("aoc", ups * (p.levels - 1))]
     order = Order((tree.leaves + tree.spines + tree.cores) * p.planes, total_cables(cables, p.planes))
     return graph.build(
-        spec_text("fat-tree", p), "fat-tree", p.planes, order, partial(tree_routes, tree, at),
+        spec_text("fat-tree", p), "fat-tree", p.planes, order, partial(tree_routes, tree, (at,)),
         p.switch_latency_ns, p.model_dump(),
     )  # fmt: skip

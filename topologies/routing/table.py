@@ -23,6 +23,7 @@ from typing import Any
 
 import numpy as np
 
+from topologies.routing.bitset import choose_port, member, ones
 from topologies.routing.next_hop import node_at, pack, pick, word_at
 from uet.base.jit import kernel
 
@@ -42,45 +43,7 @@ def next_hop(r: Any, node: int, destination: int, vc: int, choice: int) -> int:
     entry = there["index"] * bits
     word = here["a"] + (entry >> 5)
     if bits > 32:
-        return _from_wide(r, first, word, bits >> 5, vc + 1, choice)
+        return choose_port(r, word, bits >> 5, first, vc + 1, choice)
     ports = (np.int64(word_at(r, word)["value"]) >> (entry & 31)) & ((1 << bits) - 1)
-    size = _ones(ports)
-    return pack(first + _member(ports, pick(choice, size)), vc + 1, size) if size else -1
-
-
-@kernel
-def _from_wide(r: Any, first: int, word: int, n_words: int, vc: int, choice: int) -> int:
-    """Pick from a set that spans several words."""
-    size = 0
-    for k in range(n_words):
-        size += _ones(np.int64(word_at(r, word + k)["value"]) & 0xFFFFFFFF)
-    left = pick(choice, size)
-    for k in range(n_words):
-        ports = np.int64(word_at(r, word + k)["value"]) & 0xFFFFFFFF
-        ones = _ones(ports)
-        if left < ones:
-            return pack(first + 32 * k + _member(ports, left), vc, size)
-        left -= ones
-    return -1
-
-
-@kernel
-def _ones(x: int) -> int:
-    """Return how many of the low 32 bits are set."""
-    x -= (x >> 1) & 0x55555555
-    x = (x & 0x33333333) + ((x >> 2) & 0x33333333)
-    x = (x + (x >> 4)) & 0x0F0F0F0F
-    return ((x * 0x01010101) >> 24) & 0xFF
-
-
-@kernel
-def _member(x: int, k: int) -> int:
-    """Return the position of the k-th set bit (from 0) of the low 32 bits, by halving."""
-    position = 0
-    for width in (16, 8, 4, 2, 1):
-        below = _ones(x & ((1 << width) - 1))
-        if k >= below:
-            k -= below
-            x >>= width
-            position += width
-    return position
+    size = ones(ports)
+    return pack(first + member(ports, pick(choice, size)), vc + 1, size) if size else -1

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from topologies.distances import Attachments, Graph, attachments, batches, hop_matrix
+from topologies.distances import Attachments, Graph, attachments, batches, forwarding, hop_matrix
 from topologies.fabric import HOST
 from topologies.routes import ROUTE_NODE, WORD, Routes
 from uet.base.errors import BadInput
@@ -63,29 +63,36 @@ def _rows(nodes: Records, ports: Records, graph: Graph, at: Attachments) -> Reco
 
 def _fill(rows: Records, words: NDArray[np.int32], graph: Graph, at: Attachments) -> int:
     """Write the sets of all forwarding nodes; return the longest distance between attachments."""
+    inner, number = forwarding(graph, at)
+    targets = number[at.nodes]
+    bits, start = (np.ascontiguousarray(rows[f], np.int64) for f in ("b", "a"))
     longest = 0
-    for part in batches(len(at.nodes)):
-        hops = hop_matrix(graph, at.nodes[part])
-        longest = max(longest, int(hops[at.nodes].max(initial=0)))
+    for part in batches(len(targets)):
+        hops = hop_matrix(inner, targets[part])
+        longest = max(longest, int(hops[targets].max(initial=0)))
         buffer = np.zeros(hops.shape[1], np.uint32)
-        level, bits, start = (np.ascontiguousarray(rows[f], np.int64) for f in ("level", "b", "a"))
-        _write_sets(graph.offsets, graph.neighbours, level, bits, start, hops, part.start, buffer, words)
+        _write_sets(graph.offsets, graph.neighbours, number, bits, start, hops, part.start, buffer, words)
     return longest
 
 
 @kernel
 def _write_sets(
-    offsets: Any, neighbours: Any, level: Any, bits: Any, start: Any, hops: Any, first: int, buffer: Any, words: Any
+    offsets: Any, neighbours: Any, number: Any, bits: Any, start: Any, hops: Any, first: int, buffer: Any, words: Any
 ) -> None:
-    """Write the next-hop sets towards destinations first, first + 1, ... (the columns of `hops`)."""
-    for u in range(len(level)):
-        if level[u] == 0:
+    """Write the next-hop sets towards destinations first, first + 1, ... (the columns of `hops`).
+
+    Row number[u] of `hops` is node u's; nodes of number -1 do not forward.
+    """
+    for u in range(len(number)):
+        if number[u] < 0:
             continue
         degree = offsets[u + 1] - offsets[u]
         for low in range(0, degree, 32):
             buffer[:] = 0
             for k in range(low, min(low + 32, degree)):
-                _mark(hops[u], hops[neighbours[offsets[u] + k]], np.uint32(1) << np.uint32(k - low), buffer)
+                v = number[neighbours[offsets[u] + k]]
+                if v >= 0:
+                    _mark(hops[number[u]], hops[v], np.uint32(1) << np.uint32(k - low), buffer)
             for t in range(len(buffer)):
                 entry = (first + t) * bits[u] + low
                 word = start[u] + (entry >> 5)
@@ -94,7 +101,9 @@ def _write_sets(
 
 @kernel
 def _mark(mine: Any, theirs: Any, bit: np.uint32, buffer: Any) -> None:
-    """Set `bit` for the destinations that are one link nearer from the neighbour."""
+    """Set `bit` for the destinations that are one link nearer from the neighbour.
+
+    Neighbours reach the same destinations, so that -1 for unreached never looks nearer.
+    """
     for t in range(len(buffer)):
-        if theirs[t] >= 0 and theirs[t] + 1 == mine[t]:
-            buffer[t] |= bit
+        buffer[t] |= bit if theirs[t] + np.int16(1) == mine[t] else np.uint32(0)

@@ -5,7 +5,8 @@ Fields of ROUTE_NODE: `level` 0 host, 1 leaf, 2 spine, 3 core, and
     leaf   index its number, a ports facing hosts, b pod, c up-links, d list for the restricted pod
     spine  a word of its down-link offsets by leaf, b pod, c up-links, d as leaf, e down-links
     core   a word of its down-link offsets by pod
-Word 0 names the restricted pod, which not every core reaches, or -1.
+Several equal trees, each for some of the hosts, may share the tables.
+Word 0 names the restricted pod, which not every core reaches, or -1; words 1 and 2 belong to `islands`.
 
 Memory: 32 bytes a node and 4 bytes per (spine, leaf of its pod) and (core, pod); trees with a
 restricted pod 4 bytes more per up-link. The set is every minimal next hop.

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -14,52 +16,49 @@ Ints = NDArray[np.int64]
 UP_DOWN_SENTENCE = "every path goes up and then down, so waits run from lower to higher links and never back"
 
 
-def tree_routes(tree: Tree, at: TreeNodes, nodes: Records, ports: Records) -> Routes:
-    """Return the `up_down` routes of a tree; `up_down` documents the fields."""
+def tree_routes(tree: Tree, places: Sequence[TreeNodes], nodes: Records, ports: Records) -> Routes:
+    """Return the `up_down` routes of equal trees; `up_down` documents the fields."""
     rows = ROUTE_NODE.zeros(len(nodes))
     rows["first_port"], rows["level"] = nodes["first_port"], nodes["level"]
     restricted = _restricted_pod(tree)
-    words = Words(restricted)
-    _fill_hosts(rows, tree, at, ports)
-    leaf = slice(at.first_leaf, at.first_leaf + tree.leaves)
-    rows["index"][leaf], rows["b"][leaf] = np.arange(tree.leaves), tree.leaf_pod
-    rows["a"][leaf], rows["c"][leaf] = nodes["n_ports"][leaf] - tree.up, tree.up
-    if tree.spines:
-        _fill_spines(rows, words, tree, at, nodes)
-    if tree.cores:
-        _fill_cores(rows, words, tree, at)
-    if restricted >= 0:
-        _fill_restricted(rows, words, tree, at)
+    words = Words(restricted, 0, 0)
+    for at in places:
+        _fill_hosts(rows, tree, at, ports)
+        leaf = slice(at.first[0], at.first[0] + tree.leaves)
+        rows["index"][leaf], rows["b"][leaf] = np.arange(tree.leaves), tree.leaf_pod
+        rows["a"][leaf], rows["c"][leaf] = nodes["n_ports"][leaf] - tree.up, tree.up
+        if tree.spines:
+            _fill_spines(rows, words, tree, at, nodes)
+        if tree.cores:
+            _fill_cores(rows, words, tree, at)
+        if restricted >= 0:
+            _fill_restricted(rows, words, tree, at)
     return Routes("up_down", rows, words.table(), 1, UP_DOWN_SENTENCE)
 
 
 def _fill_hosts(rows: Records, tree: Tree, at: TreeNodes, ports: Records) -> None:
-    host = slice(0, len(at.host_leaf))
-    leaf = at.host_leaf
-    pod = tree.leaf_pod[leaf]
-    rows["a"][host] = leaf - pod * (tree.pod_leaves or tree.leaves)
-    rows["b"][host], rows["c"][host] = pod, leaf
-    far = ports["peer"][rows["first_port"][host]]
-    rows["d"][host] = far - rows["first_port"][at.first_leaf + leaf]
+    leaf, pod = at.host_leaf, tree.leaf_pod[at.host_leaf]
+    rows["a"][at.hosts] = leaf - pod * (tree.pod_leaves or tree.leaves)
+    rows["b"][at.hosts], rows["c"][at.hosts] = pod, leaf
+    far = ports["peer"][rows["first_port"][at.hosts]]
+    rows["d"][at.hosts] = far - rows["first_port"][at.first[0] + leaf]
 
 
 def _fill_spines(rows: Records, words: Words, tree: Tree, at: TreeNodes, nodes: Records) -> None:
     """Down-link offsets by leaf of the pod: word a + i .. a + i + 1 delimit the ports to leaf i."""
-    spine = slice(at.first_spine, at.first_spine + tree.spines)
+    spine = slice(at.first[1], at.first[1] + tree.spines)
     leaf, above = tree.leaf_links
     child = leaf - tree.leaf_pod[leaf] * tree.pod_leaves
     offsets = running_offsets(above, child, tree.spines, tree.pod_leaves)
-    rows["index"][spine], rows["b"][spine] = np.arange(tree.spines), tree.spine_pod
-    rows["a"][spine] = words.append_rows(offsets)
+    rows["b"][spine], rows["a"][spine] = tree.spine_pod, words.append_rows(offsets)
     down = offsets[:, -1]
     rows["e"][spine], rows["c"][spine] = down, nodes["n_ports"][spine] - down
 
 
 def _fill_cores(rows: Records, words: Words, tree: Tree, at: TreeNodes) -> None:
     """Down-link offsets by pod."""
-    core = slice(at.first_core, at.first_core + tree.cores)
+    core = slice(at.first[2], at.first[2] + tree.cores)
     spine, above = tree.spine_links
-    rows["index"][core] = np.arange(tree.cores)
     rows["a"][core] = words.append_rows(running_offsets(above, tree.spine_pod[spine], tree.cores, tree.pods))
 
 
@@ -80,10 +79,10 @@ def _fill_restricted(rows: Records, words: Words, tree: Tree, at: TreeNodes) -> 
     reaches = np.zeros(tree.cores, bool)
     reaches[core[tree.spine_pod[spine] == tree.pods - 1]] = True
     useful = _ranks_within(spine, reaches[core], tree.spines)
-    rows["d"][at.first_spine : at.first_spine + tree.spines] = words.append_rows(useful)
+    rows["d"][at.first[1] : at.first[1] + tree.spines] = words.append_rows(useful)
     leaf, above = tree.leaf_links
     useful = _ranks_within(leaf, useful[above, 0] > 0, tree.leaves)
-    rows["d"][at.first_leaf : at.first_leaf + tree.leaves] = words.append_rows(useful)
+    rows["d"][at.first[0] : at.first[0] + tree.leaves] = words.append_rows(useful)
 
 
 def _ranks_within(owner: Ints, wanted: NDArray[np.bool_], n_owners: int) -> Ints:

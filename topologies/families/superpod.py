@@ -1,0 +1,36 @@
+"""`superpod`: the DGX SuperPOD with B200 systems: scalable units of 32 nodes with 8 GPUs, 64-port switches.
+
+G = 256 su GPUs in a rail-optimised tree: G/32 leaves; up to 8 units G/64 spines on two levels, beyond
+that G/32 spines and G/64 cores on three. One cable per GPU and level. Group = unit.
+Source: NVIDIA DGX SuperPOD reference architecture, DGX B200, table of larger component counts.
+"""
+
+from __future__ import annotations
+
+from pydantic import Field
+
+from topologies.fabric import Fabric
+from topologies.families.base import FamilyModel
+from topologies.families.rail import rail_fabric
+from topologies.trees import clos
+
+NODES_PER_UNIT, GPUS_PER_NODE, RADIX = 32, 8, 64
+_MOST_UNITS_ON_TWO_LEVELS = 8
+
+
+class Parameters(FamilyModel):
+    """Keys of `superpod`."""
+
+    su: int = Field(ge=1, le=256, description="scalable units of 32 nodes with 8 GPUs")
+
+    @property
+    def levels(self) -> int:
+        """Levels of switches."""
+        return 2 if self.su <= _MOST_UNITS_ON_TWO_LEVELS else 3
+
+
+def build(p: Parameters) -> Fabric:
+    """Return the SuperPOD's compute network."""
+    tree = clos(p.su * GPUS_PER_NODE, RADIX // 2, RADIX, p.levels)
+    gpus = p.su * NODES_PER_UNIT * GPUS_PER_NODE
+    return rail_fabric("superpod", p, gpus, GPUS_PER_NODE, NODES_PER_UNIT, tree, p.gbps)

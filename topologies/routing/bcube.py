@@ -1,0 +1,41 @@
+"""Minimal routing on a BCube: any wrong digit may be corrected next, over the switch of its level.
+
+The set is every minimal next hop. A switch's links use the channel of the link before; a host's next
+link uses the number of digits already right, which grows along every path, hence no cycle of waits.
+
+Fields of ROUTE_NODE:
+    level  0 host, 1 switch
+    a      of a host: word of its digits, least first; of a switch: the digit it corrects
+Word 0: digits.
+
+Memory: 32 bytes a node and 4 bytes per host and digit.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from topologies.routing.next_hop import node_at, pack, pick, word_at
+from uet.base.jit import kernel
+
+
+@kernel
+def next_hop(r: Any, node: int, destination: int, vc: int, choice: int) -> int:
+    """Return the packed next hop from `node` towards host `destination`; -1 if there is none."""
+    here, there = node_at(r, node), node_at(r, destination)
+    first = np.int64(here["first_port"])
+    if here["level"] == 1:
+        return pack(first + word_at(r, there["a"] + here["a"])["value"], vc, 1)
+    digits = np.int64(word_at(r, 0)["value"])
+    wrong = 0
+    for k in range(digits):
+        wrong += 1 if word_at(r, here["a"] + k)["value"] != word_at(r, there["a"] + k)["value"] else 0
+    left = pick(choice, wrong)
+    for k in range(digits):
+        if word_at(r, here["a"] + k)["value"] != word_at(r, there["a"] + k)["value"]:
+            if left == 0:
+                return pack(first + k, digits - wrong, wrong)
+            left -= 1
+    return -1

@@ -1,0 +1,50 @@
+"""Minimal routing where the nodes of a line are all linked to each other: HyperX and full meshes.
+
+Any dimension in which the destination differs may be corrected next, so the set is every minimal next
+hop. The channel of a link is the number of dimensions already right, of `dimensions`; it grows along
+every path, hence no cycle of waits.
+
+Fields of ROUTE_NODE:
+    level  0 a host that hangs on a router, 1 a node with links to others of its lines
+    index  number of the router (of a host: the one it hangs on or is)
+    a      word of the router's coordinates, one word a dimension
+    d      of a host: port on its router
+Word 0: dimensions; words 1..: the first port of each dimension's links, counted from a node's first.
+
+Memory: 32 bytes a node and 4 bytes per router and dimension.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from topologies.routing.next_hop import node_at, pack, pick, word_at
+from uet.base.jit import kernel
+
+
+@kernel
+def next_hop(r: Any, node: int, destination: int, vc: int, choice: int) -> int:
+    """Return the packed next hop from `node` towards host `destination`; -1 if there is none."""
+    here, there = node_at(r, node), node_at(r, destination)
+    first = np.int64(here["first_port"])
+    if node == destination:
+        return -1
+    if here["level"] == 0:
+        return pack(first, 0, 1)
+    if here["index"] == there["index"]:
+        return pack(first + there["d"], vc, 1)
+    dimensions = np.int64(word_at(r, 0)["value"])
+    wrong = 0
+    for k in range(dimensions):
+        wrong += 1 if word_at(r, here["a"] + k)["value"] != word_at(r, there["a"] + k)["value"] else 0
+    left = pick(choice, wrong)
+    for k in range(dimensions):
+        mine, wanted = word_at(r, here["a"] + k)["value"], word_at(r, there["a"] + k)["value"]
+        if mine != wanted:
+            if left == 0:
+                port = word_at(r, 1 + k)["value"] + wanted - (1 if wanted > mine else 0)
+                return pack(first + port, dimensions - wrong, wrong)
+            left -= 1
+    return -1

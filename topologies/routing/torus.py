@@ -1,0 +1,67 @@
+"""Minimal adaptive routing on a torus, downward first, the channel growing on every wrap-around link.
+
+Steps towards lower coordinates come before steps towards higher ones (negative-first turn model, Glass
+and Ni, ISCA 1992), each set free in the order of dimensions; a minimal path wraps at most once per
+dimension, so `dimensions` + 1 channels suffice, each with the turns of a mesh. Half-way round an even
+ring both ways are minimal; the destination's parity decides, so that pairs balance over both.
+
+Fields of ROUTE_NODE: a word of the host's coordinates, b its parity (sum of coordinates modulo 2).
+Word 0: dimensions; then two words a dimension: its length and its first port on a host. A ring of three
+or more has a port down and a port up, one of two has a single port.
+
+Memory: 32 bytes a host and 4 bytes per host and dimension.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from topologies.routing.next_hop import node_at, pack, pick, word_at
+from uet.base.jit import kernel
+
+
+@kernel
+def next_hop(r: Any, node: int, destination: int, vc: int, choice: int) -> int:
+    """Return the packed next hop from `node` towards host `destination`; -1 if there is none."""
+    here, there = node_at(r, node), node_at(r, destination)
+    first, parity = np.int64(here["first_port"]), np.int64(there["b"])
+    down = up = n_down = n_up = 0
+    for k in range(word_at(r, 0)["value"]):
+        length = np.int64(word_at(r, 1 + 2 * k)["value"])
+        ahead = np.int64(word_at(r, there["a"] + k)["value"]) - word_at(r, here["a"] + k)["value"]
+        way = _way(ahead, length, parity)
+        down |= (1 << k) if way < 0 else 0
+        up |= (1 << k) if way > 0 else 0
+        n_down += 1 if way < 0 else 0
+        n_up += 1 if way > 0 else 0
+    if down + up == 0:
+        return -1
+    size = n_down if n_down else n_up
+    ways = down if n_down else up
+    for _ in range(pick(choice, size)):
+        ways &= ways - 1
+    k = 0
+    while not ways & 1:
+        ways >>= 1
+        k += 1
+    length = np.int64(word_at(r, 1 + 2 * k)["value"])
+    at = np.int64(word_at(r, here["a"] + k)["value"])
+    edge = 0 if n_down else length - 1
+    wraps = 1 if length > 2 and at == edge else 0
+    port = word_at(r, 2 + 2 * k)["value"] + (1 if n_down == 0 and length > 2 else 0)
+    return pack(first + port, vc + wraps, size)
+
+
+@kernel
+def _way(ahead: int, length: int, parity: int) -> int:
+    """Return -1, 0 or 1: the minimal direction along a ring for a distance ahead in -length < ahead < length."""
+    if ahead == 0:
+        return 0
+    if length == 2:
+        return ahead
+    forward = ahead if ahead > 0 else ahead + length
+    if 2 * forward == length:
+        return 1 if parity else -1
+    return 1 if 2 * forward < length else -1
