@@ -5,14 +5,14 @@ from __future__ import annotations
 from typing import Any
 
 from emulation.packet.nic import WIRE
-from uet.transport.record import NextHeader
+from uet.transport.record import NextHeader, PdsType
 from uet.transport.state import ENGINE, packet_at, ses_at
 from uet.transport.wire.codec import decode, encode
 
 ROOM_BYTES = 16_384
 """Room for the headers and any payload; the simulator's payloads have a length but no content."""
 
-NO_SES = int(NextHeader.NONE)
+NO_SES, CP = int(NextHeader.NONE), int(PdsType.CP)  # a control packet keeps its type where others announce SES
 
 
 def through_wire(e: Any, slot: int, room: int) -> int:
@@ -29,7 +29,7 @@ def through_wire(e: Any, slot: int, room: int) -> int:
     row = e["n_message"] + slot
     length = n + packet["payload_bytes"]
     start = decode(room, length, length, packet, ses_at(e, row))
-    packet["ses"] = -1 if packet["next_hdr"] == NO_SES else row
+    packet["ses"] = -1 if packet["next_hdr"] == NO_SES or packet["pds_type"] == CP else row
     return start if start < 0 else 0
 
 
