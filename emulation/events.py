@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from uet.base.bitops import ONE, ZERO, trailing_zeros
+from uet.base.heap import HEAP, heap_at, pop, push
 from uet.base.jit import World, WorldLayout, kernel, prefetch
 from uet.base.tables import Records, table
 
@@ -45,14 +46,7 @@ CELL = table("cell", "key i8 - one of a chunk's eight words: seven keys (time in
 OCCUPIED = table("occupied", "bits u8 - 64 buckets, set if not empty")
 READY = table("ready", "key i8 - sorted keys of the current bucket")
 MERGE = table("merge", "key i8 - scratch for sorting a large bucket")
-LATER = table(
-    "later",
-    """
-    time_ps i8 ps when
-    event i8 - what
-    """,
-)
-EVENTS = WorldLayout("events", WHEEL, BUCKET, CELL, OCCUPIED, READY, MERGE, LATER)
+EVENTS = WorldLayout("events", WHEEL, BUCKET, CELL, OCCUPIED, READY, MERGE, HEAP)
 KEYS_PER_CHUNK, CELLS_PER_CHUNK = 7, 8
 """The link of a full chunk is the next chunk of its bucket; that of the newest one counts its keys."""
 
@@ -62,7 +56,6 @@ cell_at = EVENTS.rows("cell")
 occupied_at = EVENTS.rows("occupied")
 ready_at = EVENTS.rows("ready")
 merge_at = EVENTS.rows("merge")
-later_at = EVENTS.rows("later")
 
 NONE = -1
 SORT_FEW = 32
@@ -84,7 +77,7 @@ def event_queue(width_ps: float, horizon_ps: int, capacity: int, rows: Records |
         "occupied": OCCUPIED.zeros(n_buckets // 64),
         "ready": READY.zeros(capacity + 1),
         "merge": MERGE.zeros(capacity + 1),
-        "later": LATER.zeros(capacity + 1),
+        "heap": HEAP.zeros(capacity + 1),
     }
     tables["wheel"]["width_bits"], tables["wheel"]["free_chunk"] = width_bits, NONE
     tables["bucket"]["first"] = NONE
@@ -106,7 +99,8 @@ def schedule(q: Any, time: int, event: int) -> None:
         wheel["pending"] += 1
         _insert_bucket(q, wheel["bucket"] + ahead, time, event)
     else:
-        _push_later(q, time, event)
+        push(q, wheel["n_later"], time, event)
+        wheel["n_later"] += 1
 
 
 @kernel
@@ -195,7 +189,7 @@ def _advance(q: Any) -> bool:
     if wheel["pending"] == 0:
         if wheel["n_later"] == 0:
             return False
-        _move_to(q, later_at(q, 0)["time_ps"] >> wheel["width_bits"])
+        _move_to(q, heap_at(q, 0)["time_ps"] >> wheel["width_bits"])
         _fetch_later(q)
     else:
         _move_to(q, _next_occupied(q, wheel["bucket"] + 1))
@@ -227,9 +221,10 @@ def _fetch_later(q: Any) -> None:
     """Move events that have come within the horizon from the heap into the wheel."""
     wheel = wheel_at(q, 0)
     limit = (wheel["bucket"] + q["n_bucket"]) << wheel["width_bits"]
-    while wheel["n_later"] > 0 and later_at(q, 0)["time_ps"] < limit:
-        time, event = later_at(q, 0)["time_ps"], later_at(q, 0)["event"]
-        _pop_later(q)
+    while wheel["n_later"] > 0 and heap_at(q, 0)["time_ps"] < limit:
+        time, event = heap_at(q, 0)["time_ps"], heap_at(q, 0)["item"]
+        pop(q, wheel["n_later"])
+        wheel["n_later"] -= 1
         wheel["pending"] += 1
         _insert_bucket(q, time >> wheel["width_bits"], time, event)
 
@@ -347,48 +342,3 @@ def _sort_many(q: Any, n: int) -> None:
             end = _run_end(q, middle, n)
             _merge(q, start, middle, end)
             start = end
-
-
-@kernel
-def _before(q: Any, i: int, j: int) -> bool:
-    a, b = later_at(q, i), later_at(q, j)
-    return a["time_ps"] < b["time_ps"] or (a["time_ps"] == b["time_ps"] and a["event"] < b["event"])
-
-
-@kernel
-def _swap_later(q: Any, i: int, j: int) -> None:
-    a, b = later_at(q, i), later_at(q, j)
-    time, event = a["time_ps"], a["event"]
-    a["time_ps"], a["event"] = b["time_ps"], b["event"]
-    b["time_ps"], b["event"] = time, event
-
-
-@kernel
-def _push_later(q: Any, time: int, event: int) -> None:
-    wheel = wheel_at(q, 0)
-    i = wheel["n_later"]
-    wheel["n_later"] = i + 1
-    entry = later_at(q, i)
-    entry["time_ps"], entry["event"] = time, event
-    while i > 0 and _before(q, i, (i - 1) >> 1):
-        _swap_later(q, i, (i - 1) >> 1)
-        i = (i - 1) >> 1
-
-
-@kernel
-def _pop_later(q: Any) -> None:
-    wheel = wheel_at(q, 0)
-    n = wheel["n_later"] - 1
-    wheel["n_later"] = n
-    _swap_later(q, 0, n)
-    i = 0
-    while True:
-        least, left = i, 2 * i + 1
-        if left < n and _before(q, left, least):
-            least = left
-        if left + 1 < n and _before(q, left + 1, least):
-            least = left + 1
-        if least == i:
-            return
-        _swap_later(q, i, least)
-        i = least

@@ -68,7 +68,7 @@ class Engine:
             "message": capacity.messages,
             "inbox": inbox,
             "completion": COMPLETIONS,
-            "timer": n_pdcs,
+            "heap": n_pdcs,
             "directory": 1 << max(2 * (n_pdcs + inbox), 2).bit_length(),
             "cc_event": 1,
             "cc_state": n_pdcs,

@@ -6,6 +6,7 @@ PSN = start + number modulo 2**32. Each side keeps its own counts. Indices use -
 
 from __future__ import annotations
 
+from uet.base.heap import HEAP
 from uet.base.jit import WorldLayout
 from uet.base.tables import table
 from uet.transport.record import PACKET, SES
@@ -149,14 +150,6 @@ COMPLETION = table(
     """,
 )
 
-TIMER = table(
-    "timer",
-    """
-    time_ps i8 ps when it fires
-    pdc i8 - for which PDC
-    """,
-)
-
 DIRECTORY = table(
     "directory",
     """
@@ -186,7 +179,7 @@ LB_STATE = table("lb_state", "opaque i8 - belongs to the balancer", row_bytes=OP
 
 ENGINE = WorldLayout(
     "engine", CORE, SETTINGS_TABLE, PACKET, SLOT, SES, ENDPOINT, PDC, SENT, WORD, MESSAGE, INBOX, COMPLETION,
-    TIMER, DIRECTORY, CC_EVENT, CC_STATE, LB_STATE,
+    HEAP, DIRECTORY, CC_EVENT, CC_STATE, LB_STATE,
 )  # fmt: skip
 
 core_at = ENGINE.rows("core")
@@ -201,7 +194,6 @@ word_at = ENGINE.rows("word")
 message_at = ENGINE.rows("message")
 inbox_at = ENGINE.rows("inbox")
 completion_at = ENGINE.rows("completion")
-timer_at = ENGINE.rows("timer")
 directory_at = ENGINE.rows("directory")
 cc_event_at = ENGINE.rows("cc_event")
 cc_state_at = ENGINE.rows("cc_state")
