@@ -181,7 +181,7 @@ def test_an_interrupted_run_is_kept_and_marked(
         advance(self, 100)
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("emulation.packet.warmup.warm_up", lambda fabric: 0.0)
+    monkeypatch.setattr("emulation.packet.warmup.warm_up", lambda fabric, settings: 0.0)
     monkeypatch.setattr(Simulation, "advance", interrupted)
     command = ["simulate", "permutation:size=1MiB", "--on", SMALL, "--out", str(tmp_path / "run")]
     document = _json(capsys, *command, code=130)
@@ -199,6 +199,15 @@ def test_settings_reach_the_simulation(capsys: Capture) -> None:
     assert small["data_packets"] == 4 * plain["data_packets"]
     assert small["network"]["trimming"] is False
     assert small["profile"] == "htsim"
+
+
+def test_passing_packets_through_their_bytes_changes_nothing(capsys: Capture) -> None:
+    command = ["simulate", "permutation:size=64KiB", "--on", SMALL]
+    plain, bytes_ = _json(capsys, *command), _json(capsys, *command, "--wire")
+    assert plain["wire_refusals"] is None
+    assert bytes_["wire_refusals"] == 0
+    for name in ("fct_us", "finish_us", "events", "acks", "trims"):
+        assert bytes_[name] == plain[name]
 
 
 def test_a_connection_matrix_runs_with_the_profile_of_htsim(capsys: Capture, tmp_path: Path) -> None:

@@ -141,7 +141,7 @@ def _page_price(page: Report, folder: RunFolder, plan: TourSpec, tour: Tour) -> 
         rows.append(
             [stop.name, format_usd(bill["cost_usd"]), format_usd(bill["per_accelerator_usd"]), power, published]
         )
-    page.table(("fabric", "switches and cables", "per accelerator", "power", "published"), rows)
+    page.table(("fabric", "network", "per accelerator", "power", "must equal"), rows)
     page.picture(folder.path("figures/cost.png"), "Cost by kind of part")
 
 

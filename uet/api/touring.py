@@ -144,6 +144,7 @@ def _collective(plan: TourSpec, entry: FabricEntry, fabric: Fabric) -> Schedule:
 
 
 def _permute(plan: TourSpec, fabric: Fabric, seed: int, tell: Say) -> tuple[dict[str, Any] | None, Any]:
+    from emulation.packet.simulate import SimulationSettings
     from uet.api.work import run_schedule
     from uet.schedule.works import build_work
 
@@ -151,7 +152,7 @@ def _permute(plan: TourSpec, fabric: Fabric, seed: int, tell: Say) -> tuple[dict
         return None, None
     tell("permutation, packet by packet")
     work = build_work(f"permutation:size={_plane_size(plan.permutation.size, fabric, 'uint8')}", fabric.n_hosts, seed)
-    run = run_schedule(fabric, work, "uet-1.0", {}, "constant", "oblivious", seed, None, None)
+    run = run_schedule(fabric, work, SimulationSettings(seed=seed))
     if run.problem is not None:
         raise run.problem
     return run.summary, run.flows["fct_ps"] / 1e6
@@ -161,10 +162,11 @@ def _time_collective(
     plan: TourSpec, entry: FabricEntry, fabric: Fabric, work: Schedule, seed: int, tell: Say
 ) -> dict[str, Any]:
     """Simulate the collective, or its first steps, on one plane and time the whole."""
+    from emulation.packet.simulate import SimulationSettings
     from uet.api.work import run_schedule
 
     tell(f"{work.name}, packet by packet")
-    run = run_schedule(fabric, work, "uet-1.0", {}, "constant", "oblivious", seed, None, None)
+    run = run_schedule(fabric, work, SimulationSettings(seed=seed))
     if run.problem is not None:
         raise run.problem
     fronts = step_fronts_us(work, run.flows)

@@ -13,7 +13,7 @@ from uet.base.errors import NoAnswer, UetError
 from uet.base.spec import is_file, read_spec
 
 if TYPE_CHECKING:
-    from emulation.packet.simulate import Result
+    from emulation.packet.simulate import Result, SimulationSettings
     from topologies.fabric import Fabric
     from uet.base.runs import RunFolder
     from uet.base.tables import Records
@@ -113,6 +113,7 @@ def simulate(
     cc: str = "constant",
     lb: str = "oblivious",
     end_ps: int | None = None,
+    wire: bool = False,
     out: str | Path | None = None,
     force: bool = False,
     say: Say | None = None,
@@ -121,10 +122,12 @@ def simulate(
 
     `settings` are those of `uet.parameters`; `profile` names a set of their defaults (a .cm file:
     htsim, else uet-1.0); `cc` and `lb` name the congestion controller and the load balancer, or a
-    file of one's own (path.py:Name); `end_ps` ends the simulated time early; `out` asks for a run
+    file of one's own (path.py:Name); `end_ps` ends the simulated time early; `wire` passes every packet
+    through its bytes, which is slower and changes nothing else; `out` asks for a run
     folder; `say` is called with remarks on progress. An unfinished run is returned with its `problem`.
     Raises BadInput before any work for whatever is wrong in the arguments.
     """
+    from emulation.packet.simulate import SimulationSettings
     from uet.api.fabrics import build
     from uet.api.settings import checked_settings
     from uet.base.runs import RunFolder
@@ -135,7 +138,10 @@ def simulate(
     fabric = build(on)
     schedule = read_work(work, fabric.n_hosts, seed)
     folder = None if out is None else RunFolder(out, "simulate", seed, chosen, force)
-    run = run_schedule(fabric, schedule, chosen, values, cc, lb, seed, end_ps, say)
+    options = SimulationSettings(
+        profile=chosen, controller=cc, balancer=lb, seed=seed, overrides=values, end_ps=end_ps, wire=wire
+    )
+    run = run_schedule(fabric, schedule, options, say)
     if folder is None:
         return run
     spec = {"work": str(work), "on": fabric.spec, "profile": chosen, "cc": cc, "lb": lb, "seed": seed, "set": values}
@@ -152,21 +158,15 @@ def _check_names(profile: str, cc: str, lb: str) -> None:
     load("balancer", lb)
 
 
-def run_schedule(
-    fabric: Fabric, schedule: Schedule, profile: str, values: dict[str, float], cc: str, lb: str, seed: int,
-    end_ps: int | None, say: Say | None,
-) -> Run:  # fmt: skip
-    """Run `schedule` on one plane of `fabric` with checked settings; see `simulate`."""
-    from emulation.packet.simulate import Simulation, SimulationSettings
+def run_schedule(fabric: Fabric, schedule: Schedule, options: SimulationSettings, say: Say | None = None) -> Run:
+    """Run `schedule` on one plane of `fabric`; see `simulate`."""
+    from emulation.packet.simulate import Simulation
     from emulation.packet.warmup import warm_up
 
     if say is not None:
         say("preparing kernels (compiling them takes up to a minute, once)")
     startup_s = time.process_time()
-    compile_s, started = warm_up(fabric), time.perf_counter()
-    options = SimulationSettings(
-        profile=profile, controller=cc, balancer=lb, seed=seed, overrides=values, end_ps=end_ps
-    )
+    compile_s, started = warm_up(fabric, options), time.perf_counter()
     simulation = Simulation(fabric, schedule, options)
     problem: UetError | None = None
     try:
@@ -181,7 +181,7 @@ def run_schedule(
     if problem is None and result.status != "complete":
         why = "can never start; check its dependencies" if result.status == "stuck" else "were not done at the end"
         problem = NoAnswer(f"{schedule.name}: {total - done:,} of {total:,} operations {why}")
-    summary = _summary(fabric, schedule, result, options.profile, cc, lb, problem)
+    summary = _summary(fabric, schedule, result, options, problem)
     summary |= {"startup_s": startup_s, "compile_s": compile_s, "wall_s": time.perf_counter() - started}
     return Run(summary, result.flows, result.ports, None, problem)
 
@@ -198,7 +198,7 @@ compiling or loading kernels, and of building and running; elapsed seconds of th
 
 
 def _summary(
-    fabric: Fabric, schedule: Schedule, result: Result, profile: str, cc: str, lb: str, problem: UetError | None
+    fabric: Fabric, schedule: Schedule, result: Result, options: SimulationSettings, problem: UetError | None
 ) -> dict[str, Any]:
     status = "partial" if isinstance(problem, Interrupted) else result.status
     return {
@@ -207,9 +207,9 @@ def _summary(
         "hosts": fabric.n_hosts,
         "planes": fabric.planes,
         "planes_simulated": 1,
-        "profile": profile,
-        "cc": cc,
-        "lb": lb,
+        "profile": options.profile,
+        "cc": options.controller,
+        "lb": options.balancer,
         "status": status,
         **result.totals,
         "settings": result.settings,

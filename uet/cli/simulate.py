@@ -24,11 +24,12 @@ _OWN = ", or one of your own as FILE.py:NAME."
 @click.option("--profile", metavar="NAME", help="Set of defaults: uet-1.0 or htsim [uet-1.0; htsim for .cm files].")
 @click.option("--payload", type=click.IntRange(1), metavar="BYTES", help="Short for --set mtu.payload_bytes=BYTES.")
 @click.option("--no-trim", is_flag=True, help="Short for --set trim.enabled=0.")
+@click.option("--wire", is_flag=True, help="Pass every packet through its bytes: slower, the same result.")
 @click.option("--end", metavar="TIME", help="Stop at this simulated time, such as 5ms.")
 @shared("json", "out", "seed", "set", "quiet", "force", "verbose")
 def simulate(
     work: str, fabric: str, cc: str, lb: str, profile: str | None, payload: int | None, no_trim: bool,
-    end: str | None, as_json: bool, out: str | None, seed: int, settings: tuple[str, ...], quiet: bool,
+    wire: bool, end: str | None, as_json: bool, out: str | None, seed: int, settings: tuple[str, ...], quiet: bool,
     force: bool, verbose: bool,
 ) -> None:  # fmt: skip
     """Run a workload on a fabric, packet by packet.
@@ -45,7 +46,7 @@ def simulate(
         values["trim.enabled"] = "0"
     end_ps = None if end is None else parse_time_ps(end)
     arguments: dict[str, Any] = {
-        "seed": seed, "settings": values, "profile": profile, "cc": cc, "lb": lb, "end_ps": end_ps,
+        "seed": seed, "settings": values, "profile": profile, "cc": cc, "lb": lb, "end_ps": end_ps, "wire": wire,
         "out": out, "force": force,
     }  # fmt: skip
     with working(quiet, verbose) as say:
