@@ -28,8 +28,7 @@ def draw_fabric(axes: Axes, fabric: Fabric) -> Axes:
     lines = at[np.stack([ends[fabric.links["port_a"]], ends[fabric.links["port_b"]]], axis=1)]
     if fabric.family == "hammingmesh":
         _draw_boards(axes, fabric, at)
-        cabled = fabric.links["kind"] != LINK_CLASSES.index("trace")
-        lines = _bowed(lines, np.where(cabled, 0.35, 0.0))  # cables of a row would lie on one line
+    lines = _bowed(lines, _bows(fabric, lines))
     shade = float(np.clip(600 / len(lines), 0.1, 0.8))
     for kind, name in enumerate(LINK_CLASSES):
         mine = lines[fabric.links["kind"] == kind]
@@ -45,7 +44,7 @@ def draw_fabric(axes: Axes, fabric: Fabric) -> Axes:
         at[~hosts, 0], at[~hosts, 1], s=2.5 * size, marker="s", color=PALETTE[4], edgecolors=INK, linewidths=0.5,
         zorder=3, label=f"switch: {n_switches:,}",
     )  # fmt: skip
-    if len(at) <= 80:
+    if len(at) <= 40:
         _name_nodes(axes, fabric, at)
     axes.set_axis_off()
     axes.margins(0.04)
@@ -55,10 +54,21 @@ def draw_fabric(axes: Axes, fabric: Fabric) -> Axes:
 
 
 def node_positions(fabric: Fabric) -> Points:
-    """Return where each node is drawn, shape [n_nodes, 2]: the grid of a HammingMesh, else rows by level."""
+    """Return where each node is drawn, shape [n_nodes, 2].
+
+    The grid of a HammingMesh or two-dimensional torus; rows by level where switches have several levels;
+    else a circle of switches by group with their accelerators outside, or of accelerators alone.
+    """
+    switches = fabric.nodes["kind"] != HOST
+    dims = fabric.parameters.get("dims", ())
     if fabric.family == "hammingmesh":
         return _mesh_positions(fabric)
-    return _level_positions(fabric)
+    if not switches.any() and len(dims) == 2:
+        index = np.arange(fabric.n_hosts)
+        return np.stack([index % dims[0], -(index // dims[0])], axis=1).astype(float)
+    if len(np.unique(fabric.nodes["level"][switches])) > 1 or switches.sum() == 1:
+        return _level_positions(fabric)
+    return _circle_positions(fabric)
 
 
 def _level_positions(fabric: Fabric) -> Points:
@@ -69,6 +79,24 @@ def _level_positions(fabric: Fabric) -> Points:
         at[mine, 0] = (np.arange(len(mine)) + 0.5) / len(mine)
         at[mine, 1] = level
     return at
+
+
+def _circle_positions(fabric: Fabric) -> Points:
+    """Place switches (or accelerators, if there are none) round a circle in order of their groups."""
+    n_hosts, n = fabric.n_hosts, len(fabric.nodes)
+    inner = np.arange(n_hosts, n) if n > n_hosts else np.arange(n)
+    inner = inner[np.argsort(fabric.nodes["group"][inner], kind="stable")]
+    angle = np.zeros(n)
+    angle[inner] = np.linspace(0, 2 * np.pi, len(inner), endpoint=False)
+    radius = np.ones(n)
+    if n > n_hosts:
+        offsets, neighbours = fabric.adjacency
+        home = neighbours[offsets[:n_hosts]]  # the switch at a host's first port
+        place = np.arange(n_hosts) - np.searchsorted(np.sort(home), home)  # hosts of a switch are numbered in a row
+        share = np.bincount(home, minlength=n)[home]
+        angle[:n_hosts] = angle[home] + (place + 0.5 - share / 2) / share * 2 * np.pi / len(inner) * 0.8
+        radius[:n_hosts] = 1.25
+    return np.stack([radius * np.sin(angle), radius * np.cos(angle)], axis=1)
 
 
 def _mesh_positions(fabric: Fabric) -> Points:
@@ -89,6 +117,17 @@ def _mesh_positions(fabric: Fabric) -> Points:
         else:
             at[switches] = np.stack([_spaced(line, a) + along, corner[1] - 1.5 * level], axis=1)
     return at
+
+
+def _bows(fabric: Fabric, lines: Points) -> Points:
+    """Return how far each link is bent, so that links along a row or column do not hide each other."""
+    if fabric.family == "hammingmesh":
+        return np.where(fabric.links["kind"] != LINK_CLASSES.index("trace"), 0.35, 0.0)
+    across, up = np.abs(np.diff(lines, axis=1)[:, 0]).T
+    straight = (up < 1e-9) | ((across < 1e-9) & (fabric.n_switches == 0))
+    length = np.hypot(across, up)
+    shortest = length[straight].min(initial=np.inf)
+    return np.where(straight & (length > 1.05 * shortest), 0.12 * length, 0.0)
 
 
 def _bowed(lines: Points, bow: Points, n: int = 16) -> Points:

@@ -59,8 +59,19 @@ def test_completion_times_and_their_bounds() -> None:
     assert completion.completion_rows(times) == [("tree", 80.0, 70.0), ("mesh", 90.0, None)]
 
 
-@pytest.mark.parametrize("spec", ["fat-tree:hosts=16,radix=8,levels=2", "hammingmesh:board=2x3,grid=3x2",
-                                  "hammingmesh:board=1x1,grid=4x2,radix=4"])  # fmt: skip
+SPECS = (
+    "fat-tree:hosts=16,radix=8,levels=2",
+    "hammingmesh:board=2x3,grid=3x2",
+    "hammingmesh:board=1x1,grid=4x2,radix=4",
+    "torus:dims=3x5",
+    "torus:dims=3x3x3",
+    "dragonfly:p=2,a=4,h=2",
+    "dragonfly-plus:p=2,leaves=2,spines=2,h=2",
+    "full-mesh:dims=4x4",
+)
+
+
+@pytest.mark.parametrize("spec", SPECS)
 def test_every_node_of_a_fabric_has_a_place_of_its_own(spec: str) -> None:
     fabric = build(spec)
     at = node_positions(fabric)
