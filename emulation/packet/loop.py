@@ -94,7 +94,7 @@ def run(s: Any, end_ps: int, max_events: int) -> int:
             return FINISHED
         event_ps, timer_ps = next_time(q), next_timer(e)
         now = min(event_ps, timer_ps)
-        if now == NEVER:
+        if now == NEVER or runner["failed"] > 0:
             return STUCK
         if now > end_ps:
             return TIME_UP

@@ -131,6 +131,8 @@ class Simulation:
         code = int(loop.run(self.world.handle, end_ps, max_events))
         self.cpu_s += time.process_time() - started
         self.status = {FINISHED: "complete", TIME_UP: "unfinished", STUCK: "stuck"}.get(code, "running")
+        if code == STUCK and self._inner("operations").tables["runner"]["failed"][0]:
+            self.status = "failed"
         return code != PAUSED
 
     @property
@@ -148,6 +150,19 @@ class Simulation:
     def _inner(self, name: str) -> World:
         world: World = self.world.tables[name]
         return world
+
+    @property
+    def problem(self) -> NoAnswer | None:
+        """Why a run that is over has no complete result, None if it has."""
+        done, total = self.progress
+        open_ = f"{self.schedule.name}: {total - done:,} of {total:,} operations"
+        if self.status == "stuck":
+            return NoAnswer(f"{open_} can never start; check its dependencies")
+        if self.status == "unfinished":
+            return NoAnswer(f"{open_} were not done at the end; raise the end time")
+        if self.status == "failed":
+            return NoAnswer(f"{open_} not done: a message ran out of retries; raise rto.max_retries (-1: endless)")
+        return None
 
     def result(self) -> Result:
         """Collect flows, ports and totals of what has happened so far."""
@@ -257,11 +272,6 @@ def simulate(
     while not simulation.advance():
         if progress is not None:
             progress(simulation)
-    done, total = simulation.progress
-    if simulation.status == "stuck":
-        raise NoAnswer(f"{schedule.name}: {total - done} of {total} operations can never start; check its dependencies")
-    if simulation.status == "unfinished":
-        raise NoAnswer(
-            f"{schedule.name}: {total - done} of {total} operations were not done at the end; raise the end time"
-        )
+    if simulation.problem is not None:
+        raise simulation.problem
     return simulation.result()

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from uet.api.fabrics import SpecLike
-from uet.base.errors import NoAnswer, UetError
+from uet.base.errors import UetError
 from uet.base.spec import is_file, read_spec
 
 if TYPE_CHECKING:
@@ -177,10 +177,7 @@ def run_schedule(fabric: Fabric, schedule: Schedule, options: SimulationSettings
     except KeyboardInterrupt:
         problem = Interrupted("interrupted; the result is partial")
     result = simulation.result()
-    done, total = simulation.progress
-    if problem is None and result.status != "complete":
-        why = "can never start; check its dependencies" if result.status == "stuck" else "were not done at the end"
-        problem = NoAnswer(f"{schedule.name}: {total - done:,} of {total:,} operations {why}")
+    problem = problem or simulation.problem
     summary = _summary(fabric, schedule, result, options, problem)
     summary |= {"startup_s": startup_s, "compile_s": compile_s, "wall_s": time.perf_counter() - started}
     return Run(summary, result.flows, result.ports, None, problem)

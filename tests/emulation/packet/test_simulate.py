@@ -170,6 +170,12 @@ def test_too_little_time_is_no_answer():
         run(TREE_16, "permutation:size=2000000", end_ps=10_000_000)
 
 
+def test_running_out_of_retries_is_no_answer():
+    starved = {"queue.bdp": 0.05, "trim.enabled": 0, "rto.max_retries": 1, "rto.init_us": 20}
+    with pytest.raises(NoAnswer, match=r"ran out of retries; raise rto\.max_retries"):
+        run(TREE_16, "incast:fan_in=15,size=500000", overrides=starved)
+
+
 def test_too_many_ranks_and_unknown_settings_are_bad_input():
     with pytest.raises(BadInput, match="needs 32 hosts"):
         simulate(build(TREE_16), build_work("permutation:size=1000", 32))
