@@ -47,7 +47,10 @@ def named(fabric: Fabric) -> Iterable[Ints]:
 def verified(fabric: Fabric, permutations: Iterable[Ints]) -> list[Ints]:
     """Return the permutations that keep hosts hosts and map the links onto the links of equal rate and class."""
     ends = np.stack([fabric.ports["node"][fabric.links[end]] for end in ("port_a", "port_b")]).astype(np.int64)
-    _, kind = np.unique(fabric.links[["kind", "gbps", "latency_ps"]], return_inverse=True)
+    kind = np.zeros(len(fabric.links), np.int64)
+    for column in ("kind", "gbps", "latency_ps"):
+        values, which = np.unique(fabric.links[column], return_inverse=True)
+        kind = kind * len(values) + which
     wanted = _keys(ends, kind, len(fabric.nodes))
     numbers = np.arange(len(fabric.nodes))
     return [

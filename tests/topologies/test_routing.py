@@ -142,3 +142,13 @@ def test_orbits_of_a_torus_are_one_and_fall_apart_with_a_board():
     assert host_orbits(build("torus:dims=4x6,board=2x3")).max() == 5
     assert host_orbits(build("torus:dims=4x4x8,twisted")).max() == 0
     assert host_orbits(build("jellyfish:switches=6,degree=3,hosts_per_switch=1")).max() == 5
+
+
+@pytest.mark.parametrize(
+    "keys", ["board=2x2,grid=4x4", "board=2x1,grid=6x3,radix=6", "board=1x2,grid=5x3,radix=6,row_taper=3:1"]
+)
+def test_boards_that_share_their_leaves_are_equivalent(keys):
+    fabric = build(f"hammingmesh:{keys}")
+    found = list(named(fabric))
+    assert len(verified(fabric, found)) == 2
+    assert host_orbits(fabric).max() + 1 < fabric.n_hosts

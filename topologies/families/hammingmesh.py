@@ -14,6 +14,7 @@ N, S in this order. Group = board, row by row over the grid.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import partial
 
@@ -157,3 +158,35 @@ def _wire(graph: FabricBuilder, name: str, line: Ints, place: Ints, side: int, n
         "aoc", p.gbps, p.latency_ns,
     )  # fmt: skip
     return Dimension(length, side, net.down, tree, int(leaf[0]), int(spine[0]))
+
+
+def symmetries(fabric: Fabric) -> Iterator[Ints]:
+    """Yield the rotations of the boards that share their leaves, of the columns and of the rows of boards."""
+    p = Parameters.model_validate(dict(fabric.parameters))
+    (a, b), (x, y) = p.board, p.grid
+    width, height = a * x, b * y
+    row, col = np.divmod(np.arange(width * height), width)
+    turned_cols, turned_rows = _turned(Line(x, p.radix, p.row_taper), a), _turned(Line(y, p.radix, p.col_taper), b)
+    yield _moved(fabric, row * width + turned_cols[col], "col", turned_cols)
+    yield _moved(fabric, turned_rows[row] * width + col, "row", turned_rows)
+
+
+def _turned(line: Line, side: int) -> Ints:
+    """Return where each place of a line goes when the boards that share both leaves rotate."""
+    board = np.arange(line.boards)
+    leaves = 2 * board // line.down * (2 * line.boards) + (2 * board + 1) // line.down
+    _, first, size = np.unique(leaves, return_index=True, return_counts=True)
+    start, count = np.repeat(first, size), np.repeat(size, size)
+    target = start + (board - start + 1) % count
+    return (target[:, None] * side + np.arange(side)).reshape(-1)
+
+
+def _moved(fabric: Fabric, hosts: Ints, lines: str, line_to: Ints) -> Ints:
+    """Return the permutation of all nodes: hosts as given, and the switches of the lines they carry along."""
+    moved = np.arange(len(fabric.nodes))
+    moved[: fabric.n_hosts] = hosts
+    for r in fabric.names[1:]:
+        if r.prefix.startswith(lines):
+            block = r.first + np.arange(r.count).reshape(len(line_to), -1)
+            moved[block] = block[line_to]
+    return moved
