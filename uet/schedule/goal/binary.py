@@ -110,7 +110,7 @@ def _encode(
     nodes: Records, edges: Records, first_node: Index, first_edge: Index, work: Index, out: Octets, ends: Index
 ) -> None:
     """Write all ranks of a batch one after another; ends[i] is where rank i's block ends."""
-    at = 0
+    at: Any = np.int64(0)
     for r in range(len(first_node) - 1):
         at = _encode_rank(
             nodes, edges, first_node[r], first_node[r + 1], first_edge[r], first_edge[r + 1], work, out, at

@@ -15,10 +15,11 @@ from uet.schedule.model import Index
 Octets = NDArray[np.uint8]
 
 DONE, FULL = 0, 1
+_CODES: list[Any] = [np.int64(code) for code in range(2, 16)]  # not literals: kernels are compiled once for all
 (
     _NUM_RANKS, _RANK, _ORDER, _OPEN, _STATEMENT, _NUMBER, _BYTES, _TO, _FROM, _END, _UNKNOWN_LABEL, _REQUIRES,
     _LARGE, _KEYWORD,
-) = range(2, 16)  # fmt: skip
+) = _CODES  # fmt: skip
 
 COMPLAINTS = {
     _NUM_RANKS: "expected 'num_ranks NUMBER' with at least one rank",
@@ -39,8 +40,9 @@ COMPLAINTS = {
 
 _BLANK, _TAB, _RETURN, _NEWLINE = 32, 9, 13, 10
 _SLASH, _STAR, _COLON, _MINUS, _OPEN_BRACE, _CLOSE_BRACE = 47, 42, 58, 45, 123, 125
-_LIMIT = 2**32 - 2
-_LARGEST = 2**62
+_LIMIT: Any = np.int64(2**32 - 2)
+_LARGEST: Any = np.int64(2**62)
+_BYTE: Any = np.int64(255)
 
 NUM_RANKS, RANK, SEND, RECV, CALC, TO, FROM, TAG, CPU, NIC, REQUIRES, IREQUIRES = (
     np.frombuffer(word, np.uint8)
@@ -155,14 +157,13 @@ def _option(text: Octets, p: int, word: Octets) -> int:
 def _small_option(text: Octets, p: int, state: Index, word: Octets) -> tuple[int, int]:
     """Read an optional keyword with a number of up to 255; return it (0 without) and the position."""
     after = _option(text, p, word)
-    return _number(text, after, state, 255) if after >= 0 else (0, p)
+    return _number(text, after, state, _BYTE) if after >= 0 else (0, p)
 
 
 @kernel
 def _operation(text: Octets, p: int, kind: int, state: Index, nodes: Records, node: int) -> int:
     """Read the rest of an operation after its keyword into a node; return where its line ends."""
-    largest = _LARGEST
-    size, p = _number(text, p, state, largest)
+    size, p = _number(text, p, state, _LARGEST)
     peer, tag, nic = 0, 0, 0
     if kind != GOAL_CALC and state[1] == DONE:
         after = _blanks(text, p)

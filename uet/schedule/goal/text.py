@@ -42,9 +42,9 @@ def write(batches: Iterable[Blocks], path: Path) -> None:
 
 def read(path: Path) -> Iterator[Blocks]:
     """Yield the rank blocks of a text file. Raises BadInput naming line and column of what is wrong."""
-    text: Octets = np.asarray(np.memmap(path, np.uint8, "r")) if path.stat().st_size else np.zeros(0, np.uint8)
+    text: Octets = np.asarray(np.memmap(path, np.uint8, "r")) if path.stat().st_size else np.frombuffer(b"", np.uint8)
     state = np.zeros(3, np.int64)
-    n_ranks = parse_header(text, state)
+    n_ranks = int(parse_header(text, state))
     if state[1] != DONE:
         raise BadInput(_complaint(path, text, state, 0))
     rank, capacity = 0, min(_BATCH_NODES, len(text) // _SHORTEST_STATEMENT + 1)
