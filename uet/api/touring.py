@@ -152,7 +152,7 @@ def _permute(plan: TourSpec, fabric: Fabric, seed: int, tell: Say) -> tuple[dict
         return None, None
     tell("permutation, packet by packet")
     work = build_work(f"permutation:size={_plane_size(plan.permutation.size, fabric, 'uint8')}", fabric.n_hosts, seed)
-    run = run_schedule(fabric, work, SimulationSettings(seed=seed))
+    run = run_schedule(fabric, work, SimulationSettings(seed=seed), tell)
     if run.problem is not None:
         raise run.problem
     return run.summary, run.flows["fct_ps"] / 1e6
@@ -166,7 +166,7 @@ def _time_collective(
     from uet.api.work import run_schedule
 
     tell(f"{work.name}, packet by packet")
-    run = run_schedule(fabric, work, SimulationSettings(seed=seed))
+    run = run_schedule(fabric, work, SimulationSettings(seed=seed), tell)
     if run.problem is not None:
         raise run.problem
     fronts = step_fronts_us(work, run.flows)
