@@ -6,8 +6,7 @@ import numpy as np
 import pytest
 
 from emulation.memory.move import Faults, MoveSettings, move
-from uet.api.moving import random_numbers
-from uet.schedule.execute import Buffers
+from uet.schedule.execute import Buffers, random_data
 from uet.schedule.verify import check_result
 from uet.schedule.works import build_work
 
@@ -21,7 +20,7 @@ def _one_run(number: int) -> int:
     work = WORKS[int(rng.integers(len(WORKS)))]
     ranks, size = int(rng.integers(2, 20)), 4 * int(rng.integers(1, 40_000))
     schedule = build_work(f"{work}{',' if ':' in work else ':'}size={size}", ranks, number)
-    before = random_numbers(schedule, number)
+    before = random_data(schedule, number)
     buffers = Buffers(schedule, before.copy())
     drop, duplicate, reorder = rng.uniform(0, (0.3, 0.3, 0.9))
     settings = MoveSettings(

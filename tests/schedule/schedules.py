@@ -4,20 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from uet.schedule.execute import Buffers, Bytes, execute
+from uet.schedule.execute import Buffers, execute, random_data
 from uet.schedule.model import RECV, Schedule
 from uet.schedule.verify import check_result
-
-
-def random_data(schedule: Schedule, seed: int) -> Bytes:
-    """Return DATA of all ranks filled with random elements of the schedule's dtype."""
-    rng = np.random.default_rng(seed)
-    dtype = np.dtype(schedule.dtype)
-    shape = (schedule.n_ranks, schedule.data_bytes // dtype.itemsize)
-    if dtype.kind == "f":
-        return rng.standard_normal(shape).astype(dtype).view(np.uint8)
-    limits = np.iinfo(dtype)
-    return rng.integers(limits.min, limits.max, shape, dtype, endpoint=True).view(np.uint8)
 
 
 def random_order(schedule: Schedule, seed: int) -> list[int]:

@@ -3,10 +3,9 @@
 import numpy as np
 import pytest
 
-from tests.schedule.schedules import random_data
 from uet.base.errors import CheckFailed
 from uet.schedule.collectives import ring
-from uet.schedule.execute import Buffers, execute
+from uet.schedule.execute import Buffers, execute, random_data
 from uet.schedule.model import DATA, RECV, SEND, ScheduleBuilder
 from uet.schedule.verify import check_result
 

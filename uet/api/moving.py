@@ -22,14 +22,14 @@ def move_numbers(schedule: Schedule, fabric: Fabric, faults: Faults, seed: int) 
     from emulation.memory.move import MoveSettings, move
     from emulation.packet.simulate import SimulationSettings, simulate
     from uet.schedule.cost import volumes
-    from uet.schedule.execute import Buffers
+    from uet.schedule.execute import Buffers, random_data
     from uet.schedule.verify import check_result
 
     sums = volumes(schedule)
     flows = simulate(fabric, schedule, SimulationSettings(seed=seed)).flows
     simulated_bytes = _per_rank(flows["src"], flows["bytes"], schedule.n_ranks)
     simulated_steps = int(step_of_flows(schedule, flows).max(initial=-1)) + 1
-    before = random_numbers(schedule, seed)
+    before = random_data(schedule, seed)
     buffers = Buffers(schedule, before.copy())
     counters = move(schedule, buffers, MoveSettings(seed=seed, faults=faults))
     check_result(schedule, before, buffers.data)
@@ -60,18 +60,6 @@ def step_of_flows(work: Schedule, flows: Any) -> Any:
     from uet.schedule.order import finish_times
 
     return finish_times(work, (work.operations["kind"] == SEND).astype(np.int64))[flows["flow"]] - 1
-
-
-def random_numbers(schedule: Schedule, seed: int) -> Any:
-    """Return random DATA of all ranks, bytes of shape [n_ranks, data_bytes]."""
-    import numpy as np
-
-    rng, dtype = np.random.default_rng(seed), np.dtype(schedule.dtype)
-    shape = schedule.n_ranks, schedule.data_bytes // dtype.itemsize
-    if dtype.kind == "f":
-        return rng.standard_normal(shape).astype(dtype).view(np.uint8)
-    limits = np.iinfo(dtype)
-    return rng.integers(limits.min, limits.max, shape, dtype, endpoint=True).view(np.uint8)
 
 
 def _per_rank(rank: Any, n_bytes: Any, n_ranks: int) -> Any:

@@ -12,8 +12,6 @@ if TYPE_CHECKING:
     from uet.api.touring import Stop, Tour
     from uet.base.runs import RunFolder
 
-PERFORMANCE = ("startup_s", "compile_s", "cpu_s", "wall_s", "peak_rss_bytes")
-
 
 def write_report(folder: RunFolder, plan: TourSpec, tour: Tour) -> None:
     """Write summary.json, perf.json, the flow table, the figures and report.html of a tour."""
@@ -27,6 +25,8 @@ def write_report(folder: RunFolder, plan: TourSpec, tour: Tour) -> None:
 
 def _without_times(document: Any) -> tuple[Any, Any]:
     """Split a document into what equal tours share and what differs between them."""
+    from uet.api.work import PERFORMANCE
+
     if isinstance(document, list | tuple):
         pairs = [_without_times(item) for item in document]
         return [a for a, _ in pairs], [b for _, b in pairs]

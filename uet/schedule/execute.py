@@ -68,6 +68,16 @@ class Buffers:
         return piece
 
 
+def random_data(schedule: Schedule, seed: int) -> Bytes:
+    """Return DATA of all ranks, [n_ranks, data_bytes], filled with random elements of the schedule's dtype."""
+    rng, dtype = np.random.default_rng(seed), np.dtype(schedule.dtype)
+    shape = (schedule.n_ranks, schedule.data_bytes // dtype.itemsize)
+    if dtype.kind == "f":
+        return rng.standard_normal(shape).astype(dtype).view(np.uint8)
+    limits = np.iinfo(dtype)
+    return rng.integers(limits.min, limits.max, shape, dtype, endpoint=True).view(np.uint8)
+
+
 def execute(schedule: Schedule, buffers: Buffers, order: Iterable[int] | None = None) -> None:
     """Run every operation once, one after another, in `order` or in dependency order.
 
