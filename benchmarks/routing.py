@@ -24,6 +24,19 @@ SPECS = (
     "hammingmesh:board=2x2,grid=16x16",
     "hammingmesh:board=4x4,grid=8x8",
     "hammingmesh:board=2x2,grid=64x64",
+    "torus:dims=16x16x16",
+    "torus:dims=16x32x32,twisted",
+    "hyperx:dims=18x18x18,p=18",
+    "full-mesh:dims=8x8x4x4",
+    "bcube:n=18,k=2",
+    "dragonfly:p=16,a=32,h=16,g=200",
+    "dragonfly:p=17,a=32,h=16,g=30",
+    "dragonfly-plus:p=16,leaves=16,spines=16,h=16",
+    "rail-only:gpus=16384",
+    "slimfly:q=13",
+    "slimfly:q=41",
+    "jellyfish:switches=1000,degree=24,hosts_per_switch=8",
+    "jellyfish:switches=6250,degree=48,hosts_per_switch=16",
 )
 
 
@@ -66,7 +79,7 @@ def measure(spec: str, look_ups: int = 1_000_000) -> str:
     for order in (np.arange(n), rng.permutation(n)):
         columns = [column[order] for column in state] + [choices[:n]]
         best = np.inf
-        for _ in range(4):
+        for _ in range(8):
             started = time.perf_counter()
             look_up(routes.world.handle, routes.address, *columns)
             best = min(best, time.perf_counter() - started)

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from topologies.bits import ones
 from topologies.fabric import Fabric
 from uet.base.jit import kernel
 
@@ -183,15 +184,6 @@ def _write_hops(fresh: Any, level: int, hops: Any) -> None:
 
 
 @kernel
-def _ones(x: np.uint64) -> int:
-    """Return how many bits are set in `x`."""
-    x -= (x >> np.uint64(1)) & np.uint64(0x5555555555555555)
-    x = (x & np.uint64(0x3333333333333333)) + ((x >> np.uint64(2)) & np.uint64(0x3333333333333333))
-    x = (x + (x >> np.uint64(4))) & np.uint64(0x0F0F0F0F0F0F0F0F)
-    return int((x * np.uint64(0x0101010101010101)) >> np.uint64(56))
-
-
-@kernel
 def _weigh(fresh: Any, source_weight: Any, common: int, target_weight: Any) -> int:
     """Sum source weight times target weight over the bits set; `common` > 0 is every source's weight."""
     total = 0
@@ -203,7 +195,7 @@ def _weigh(fresh: Any, source_weight: Any, common: int, target_weight: Any) -> i
         for w in range(n_words):
             left = fresh[u, w]
             if common:
-                total += weight * common * _ones(left)
+                total += weight * common * ones(left)
                 continue
             while left:
                 bit = left & (~left + np.uint64(1))

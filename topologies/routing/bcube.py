@@ -17,6 +17,8 @@ from typing import Any
 
 import numpy as np
 
+from topologies.bits import member, ones
+from topologies.routing.bitset import differing
 from topologies.routing.next_hop import node_at, pack, pick, word_at
 from uet.base.jit import kernel
 
@@ -29,13 +31,6 @@ def next_hop(r: Any, node: int, destination: int, vc: int, choice: int) -> int:
     if here["level"] == 1:
         return pack(first + word_at(r, there["a"] + here["a"])["value"], vc, 1)
     digits = np.int64(word_at(r, 0)["value"])
-    wrong = 0
-    for k in range(digits):
-        wrong += 1 if word_at(r, here["a"] + k)["value"] != word_at(r, there["a"] + k)["value"] else 0
-    left = pick(choice, wrong)
-    for k in range(digits):
-        if word_at(r, here["a"] + k)["value"] != word_at(r, there["a"] + k)["value"]:
-            if left == 0:
-                return pack(first + k, digits - wrong, wrong)
-            left -= 1
-    return -1
+    wrong = differing(r, here["a"], there["a"], digits)
+    size = ones(wrong)
+    return pack(first + member(wrong, pick(choice, size)), digits - size, size) if size else -1

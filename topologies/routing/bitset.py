@@ -1,4 +1,4 @@
-"""Sets of ports as bits in the words of a routing table: sizes, members, choices."""
+"""Sets of ports as bits in the words of a routing table."""
 
 from __future__ import annotations
 
@@ -7,30 +7,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from topologies.bits import member, ones
 from topologies.routing.next_hop import pack, pick, word_at
 from uet.base.jit import kernel
 
 
 @kernel
-def ones(x: int) -> int:
-    """Return how many of the low 32 bits are set."""
-    x -= (x >> 1) & 0x55555555
-    x = (x & 0x33333333) + ((x >> 2) & 0x33333333)
-    x = (x + (x >> 4)) & 0x0F0F0F0F
-    return ((x * 0x01010101) >> 24) & 0xFF
-
-
-@kernel
-def member(x: int, k: int) -> int:
-    """Return the position of the k-th set bit (from 0) of the low 32 bits, by halving."""
-    position = 0
-    for width in (16, 8, 4, 2, 1):
-        below = ones(x & ((1 << width) - 1))
-        if k >= below:
-            k -= below
-            x >>= width
-            position += width
-    return position
+def bits_at(r: Any, word: int) -> np.uint64:
+    """Return the 32 bits of a word."""
+    return np.uint64(np.int64(word_at(r, word)["value"]) & 0xFFFFFFFF)
 
 
 @kernel
@@ -38,15 +23,28 @@ def choose_port(r: Any, word: int, n_words: int, first: int, vc: int, choice: in
     """Return the packed choice from the set in words `word`.., port number first + bit; -1 if it is empty."""
     size = 0
     for k in range(n_words):
-        size += ones(np.int64(word_at(r, word + k)["value"]) & 0xFFFFFFFF)
+        size += ones(bits_at(r, word + k))
     left = pick(choice, size)
+    chosen, rank, base = np.uint64(0), 0, 0
     for k in range(n_words):
-        ports = np.int64(word_at(r, word + k)["value"]) & 0xFFFFFFFF
+        ports = bits_at(r, word + k)
         count = ones(ports)
-        if left < count:
-            return pack(first + 32 * k + member(ports, left), vc, size)
+        here = 0 <= left < count
+        chosen = ports if here else chosen
+        rank = left if here else rank
+        base = 32 * k if here else base
         left -= count
-    return -1
+    return pack(first + base + member(chosen, rank), vc, size) if size else -1
+
+
+@kernel
+def differing(r: Any, one: int, other: int, n_words: int) -> np.uint64:
+    """Return the set of k < n_words for which words one + k and other + k differ."""
+    found = np.uint64(0)
+    for k in range(n_words):
+        differs = word_at(r, one + k)["value"] != word_at(r, other + k)["value"]
+        found |= np.uint64(1 if differs else 0) << np.uint64(k)
+    return found
 
 
 def pack_sets(members: NDArray[np.bool_]) -> NDArray[np.int64]:

@@ -20,6 +20,8 @@ from typing import Any
 
 import numpy as np
 
+from topologies.bits import member_of_few, ones
+from topologies.routing.bitset import differing
 from topologies.routing.next_hop import node_at, pack, pick, word_at
 from uet.base.jit import kernel
 
@@ -36,15 +38,9 @@ def next_hop(r: Any, node: int, destination: int, vc: int, choice: int) -> int:
     if here["index"] == there["index"]:
         return pack(first + there["d"], vc, 1)
     dimensions = np.int64(word_at(r, 0)["value"])
-    wrong = 0
-    for k in range(dimensions):
-        wrong += 1 if word_at(r, here["a"] + k)["value"] != word_at(r, there["a"] + k)["value"] else 0
-    left = pick(choice, wrong)
-    for k in range(dimensions):
-        mine, wanted = word_at(r, here["a"] + k)["value"], word_at(r, there["a"] + k)["value"]
-        if mine != wanted:
-            if left == 0:
-                port = word_at(r, 1 + k)["value"] + wanted - (1 if wanted > mine else 0)
-                return pack(first + port, dimensions - wrong, wrong)
-            left -= 1
-    return -1
+    wrong = differing(r, here["a"], there["a"], dimensions)
+    size = ones(wrong)
+    k = member_of_few(wrong, pick(choice, size))
+    mine, wanted = word_at(r, here["a"] + k)["value"], word_at(r, there["a"] + k)["value"]
+    port = word_at(r, 1 + k)["value"] + wanted - (1 if wanted > mine else 0)
+    return pack(first + port, dimensions - size, size)

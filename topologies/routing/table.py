@@ -23,8 +23,9 @@ from typing import Any
 
 import numpy as np
 
-from topologies.routing.bitset import choose_port, member, ones
-from topologies.routing.next_hop import node_at, pack, pick, word_at
+from topologies.bits import member, ones
+from topologies.routing.bitset import bits_at, choose_port
+from topologies.routing.next_hop import node_at, pack, pick
 from uet.base.jit import kernel
 
 
@@ -44,6 +45,7 @@ def next_hop(r: Any, node: int, destination: int, vc: int, choice: int) -> int:
     word = here["a"] + (entry >> 5)
     if bits > 32:
         return choose_port(r, word, bits >> 5, first, vc + 1, choice)
-    ports = (np.int64(word_at(r, word)["value"]) >> (entry & 31)) & ((1 << bits) - 1)
+    mask = (np.uint64(1) << np.uint64(bits)) - np.uint64(1)
+    ports = (bits_at(r, word) >> np.uint64(entry & 31)) & mask
     size = ones(ports)
     return pack(first + member(ports, pick(choice, size)), vc + 1, size) if size else -1

@@ -18,6 +18,7 @@ from typing import Any
 
 import numpy as np
 
+from topologies.bits import member_of_few, ones
 from topologies.routing.next_hop import node_at, pack, pick, word_at
 from uet.base.jit import kernel
 
@@ -27,41 +28,28 @@ def next_hop(r: Any, node: int, destination: int, vc: int, choice: int) -> int:
     """Return the packed next hop from `node` towards host `destination`; -1 if there is none."""
     here, there = node_at(r, node), node_at(r, destination)
     first, parity = np.int64(here["first_port"]), np.int64(there["b"])
-    down = up = n_down = n_up = 0
+    down = up = np.uint64(0)
     for k in range(word_at(r, 0)["value"]):
         length = np.int64(word_at(r, 1 + 2 * k)["value"])
         ahead = np.int64(word_at(r, there["a"] + k)["value"]) - word_at(r, here["a"] + k)["value"]
         way = _way(ahead, length, parity)
-        down |= (1 << k) if way < 0 else 0
-        up |= (1 << k) if way > 0 else 0
-        n_down += 1 if way < 0 else 0
-        n_up += 1 if way > 0 else 0
-    if down + up == 0:
-        return -1
-    size = n_down if n_down else n_up
-    ways = down if n_down else up
-    for _ in range(pick(choice, size)):
-        ways &= ways - 1
-    k = 0
-    while not ways & 1:
-        ways >>= 1
-        k += 1
+        down |= np.uint64(1 if way < 0 else 0) << np.uint64(k)
+        up |= np.uint64(1 if way > 0 else 0) << np.uint64(k)
+    ways = down if down else up
+    size = ones(ways)
+    k = member_of_few(ways, pick(choice, size))
     length = np.int64(word_at(r, 1 + 2 * k)["value"])
-    at = np.int64(word_at(r, here["a"] + k)["value"])
-    edge = 0 if n_down else length - 1
-    wraps = 1 if length > 2 and at == edge else 0
-    port = word_at(r, 2 + 2 * k)["value"] + (1 if n_down == 0 and length > 2 else 0)
-    return pack(first + port, vc + wraps, size)
+    edge = 0 if down else length - 1
+    wraps = 1 if length > 2 and word_at(r, here["a"] + k)["value"] == edge else 0
+    port = word_at(r, 2 + 2 * k)["value"] + (0 if down or length <= 2 else 1)
+    return pack(first + port, vc + wraps, size) if size else -1
 
 
 @kernel
 def _way(ahead: int, length: int, parity: int) -> int:
     """Return -1, 0 or 1: the minimal direction along a ring for a distance ahead in -length < ahead < length."""
-    if ahead == 0:
-        return 0
-    if length == 2:
-        return ahead
-    forward = ahead if ahead > 0 else ahead + length
-    if 2 * forward == length:
-        return 1 if parity else -1
-    return 1 if 2 * forward < length else -1
+    twice = 2 * (ahead if ahead > 0 else ahead + length)
+    half_way = 1 if parity else -1
+    way = (1 if twice < length else -1) if twice != length else half_way
+    way = ahead if length == 2 else way
+    return way if ahead != 0 else 0

@@ -19,7 +19,7 @@ from typing import Any
 
 import numpy as np
 
-from topologies.routing.bitset import member, ones
+from topologies.bits import member_of_few, ones
 from topologies.routing.next_hop import node_at, pack, pick, word_at
 from uet.base.jit import kernel
 
@@ -32,19 +32,20 @@ def next_hop(r: Any, node: int, destination: int, vc: int, choice: int) -> int:
     y = _ahead(r, here["a"], there["a"], 1)
     z = _ahead(r, here["a"], there["a"], 2)
     n_x, n_y = np.int64(word_at(r, 0)["value"]), np.int64(word_at(r, 1)["value"])
-    if x < 0:
-        x += n_x
-        y -= word_at(r, 4)["value"]
-        z -= word_at(r, 5)["value"]
-    while y < 0:
-        y += n_y
-        z -= word_at(r, 6)["value"]
-    while z < 0:
-        z += word_at(r, 2)["value"]
+    n_z, twist_x_y = np.int64(word_at(r, 2)["value"]), np.int64(word_at(r, 4)["value"])
+    twist_x_z, twist_y_z = np.int64(word_at(r, 5)["value"]), np.int64(word_at(r, 6)["value"])
+    y -= twist_x_y if x < 0 else 0
+    z -= twist_x_z if x < 0 else 0
+    x += n_x if x < 0 else 0
+    for _ in range(2):  # twists are at most half a length, so two turns bring any difference back
+        z -= twist_y_z if y < 0 else 0
+        y += n_y if y < 0 else 0
+    z += n_z if z < 0 else 0
+    z += n_z if z < 0 else 0
     entry = np.int64(word_at(r, 7 + x + n_x * (y + n_y * z))["value"])
-    ports = entry & 63
+    ports = np.uint64(entry & 63)
     size = ones(ports)
-    port = here["first_port"] + member(ports, pick(choice, size))
+    port = here["first_port"] + member_of_few(ports, pick(choice, size))
     return pack(port, word_at(r, 3)["value"] - (entry >> 6), size) if size else -1
 
 
