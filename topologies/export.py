@@ -1,4 +1,4 @@
-"""Fabrics as text that other programs read: JSON, GraphML, DOT."""
+"""Fabrics as text that other programs read: JSON, GraphML, DOT, and .topo for trees."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from types import MappingProxyType
 
 from topologies.document import to_document
 from topologies.fabric import HOST, LINK_CLASSES, Fabric
+from topologies.topo_file import to_topo
 
 
 def to_json(fabric: Fabric) -> str:
@@ -39,6 +40,6 @@ def to_dot(fabric: Fabric) -> str:
 
 
 FORMATS: Mapping[str, Callable[[Fabric], str]] = MappingProxyType(
-    {".json": to_json, ".graphml": to_graphml, ".dot": to_dot}
+    {".json": to_json, ".graphml": to_graphml, ".dot": to_dot, ".topo": to_topo}
 )
 """File suffix -> writer."""

@@ -47,8 +47,8 @@ def build(spec: Spec | str | Path) -> Fabric:
     """Return the Fabric that a spec, a spec string or a file describes.
 
     A file is YAML or JSON with `family` and the family's keys, a fabric saved by
-    `topologies.document`, or a design that holds one under `fabric`. Raises BadInput with one
-    sentence per wrong key.
+    `topologies.document`, a design that holds one under `fabric`, or a .topo file of htsim. Raises
+    BadInput with one sentence per wrong key.
     """
     if isinstance(spec, Path) or (isinstance(spec, str) and is_file(spec)):
         return _from_file(Path(spec))
@@ -63,6 +63,10 @@ def _from_spec(spec: Spec, where: str = "") -> Fabric:
 
 
 def _from_file(path: Path) -> Fabric:
+    if path.suffix == ".topo":
+        from topologies.topo_file import read_topo
+
+        return read_topo(path)
     document = read_mapping(path)
     while "family" not in document and isinstance(document.get("fabric"), dict):
         document = document["fabric"]

@@ -9,6 +9,7 @@ Vahdat, SIGCOMM 2008). The same rule wires partial and tapered trees and never e
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -25,7 +26,8 @@ class Tree:
     """The shape of a tree of one to three levels; counts of one plane.
 
     Leaves have `up` up-links each; `pod_spines` spines serve `pod_leaves` leaves (the last pod may be
-    smaller); a spine has up-links for its down-links in the ratio `spine_taper`, down to up.
+    smaller); a spine has up-links for its down-links in the ratio `spine_taper`, down to up, and
+    `bundle` of them in a row lead to the same core.
     """
 
     leaves: int
@@ -35,6 +37,7 @@ class Tree:
     spines: int = 0
     cores: int = 0
     spine_taper: tuple[int, int] = (1, 1)
+    bundle: int = 1
 
     @property
     def pods(self) -> int:
@@ -68,7 +71,7 @@ class Tree:
         down, up = self.spine_taper
         ups = np.bincount(self.leaf_links[1], minlength=self.spines) * up // down
         spine = np.repeat(np.arange(self.spines), ups)
-        return spine, np.arange(len(spine)) % self.cores
+        return spine, np.arange(len(spine)) // self.bundle % self.cores
 
 
 @dataclass(frozen=True)
@@ -100,11 +103,12 @@ def most_leaves(radix: int, levels: int) -> int:
 
 
 def wire_above(
-    graph: FabricBuilder, tree: Tree, leaf: Ints, gbps: float, latency_ns: float, copies: int = 1
+    graph: FabricBuilder, tree: Tree, leaf: Ints, links: Sequence[tuple[float, float]], copies: int = 1
 ) -> tuple[int, int, int]:
     """Add the switches above the leaves and their links; return the first leaf, spine and core.
 
-    `copies` equal trees may stand side by side, each with its leaves, spines and cores in a row.
+    `links` are the rate in Gb/s and latency in ns of links between leaves and spines, then spines and
+    cores. `copies` equal trees may stand side by side, each with its leaves, spines and cores in a row.
     """
     first = [int(leaf[0]), 0, 0]
     levels = (("agg" if tree.cores else "spine", tree.spines, tree.leaf_links), ("core", tree.cores, tree.spine_links))
@@ -116,7 +120,7 @@ def wire_above(
         above = graph.switches(prefix, count * copies, level + 1, group)
         copy = np.arange(copies)[:, None]
         low, high = below[copy * n_below + a], above[copy * count + b]
-        graph.links(low.reshape(-1), high.reshape(-1), "aoc", gbps, latency_ns)
+        graph.links(low.reshape(-1), high.reshape(-1), "aoc", *links[level - 1])
         first[level] = int(above[0])
         below, n_below = above, count
     return first[0], first[1], first[2]

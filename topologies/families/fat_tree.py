@@ -102,7 +102,7 @@ def build(p: Parameters) -> Fabric:
     graph = FabricBuilder(p.n_hosts, pods[host_leaf])
     leaf = graph.switches("leaf", tree.leaves, 1, pods)
     graph.links(leaf[host_leaf], np.arange(p.n_hosts), "dac", p.gbps, p.latency_ns)
-    at = TreeNodes(np.arange(p.n_hosts), host_leaf, wire_above(graph, tree, leaf, p.gbps, p.latency_ns))
+    at = TreeNodes(np.arange(p.n_hosts), host_leaf, wire_above(graph, tree, leaf, [(p.gbps, p.latency_ns)] * 2))
     ups = tree.leaves * tree.up
     cables = [("dac", tree.leaves * p.leaf_down), ("aoc", ups * (p.levels - 1))]
     order = Order((tree.leaves + tree.spines + tree.cores) * p.planes, total_cables(cables, p.planes))

@@ -80,7 +80,7 @@ def rail_fabric(family: str, p: FamilyModel, gpus: int, rails: int, down: int, t
     graph = FabricBuilder(gpus, segment)
     leaf = graph.switches("leaf", tree.leaves, 1, np.arange(tree.leaves) // rails)
     graph.links(leaf[host_leaf], np.arange(gpus), "dac", host_gbps, p.latency_ns)
-    at = TreeNodes(np.arange(gpus), host_leaf, wire_above(graph, tree, leaf, p.gbps, p.latency_ns))
+    at = TreeNodes(np.arange(gpus), host_leaf, wire_above(graph, tree, leaf, [(p.gbps, p.latency_ns)] * 2))
     ups = len(tree.leaf_links[0]) + len(tree.spine_links[0])
     order = Order(
         (tree.leaves + tree.spines + tree.cores) * p.planes, total_cables([("dac", gpus), ("aoc", ups)], p.planes)

@@ -74,7 +74,7 @@ def build(p: Parameters) -> Fabric:
     graph = FabricBuilder(p.gpus, server)
     leaf = graph.switches("leaf", tree.leaves * p.rails, 1, np.repeat(np.arange(p.rails), tree.leaves))
     graph.links(leaf[rail * tree.leaves + server // down], np.arange(p.gpus), "dac", p.gbps, p.latency_ns)
-    first = wire_above(graph, tree, leaf, p.gbps, p.latency_ns, p.rails)
+    first = wire_above(graph, tree, leaf, [(p.gbps, p.latency_ns)] * 2, p.rails)
     servers = np.arange(p.servers)
     places = [TreeNodes(servers * p.rails + r, servers // down, copy_of(tree, first, r)) for r in range(p.rails)]
     islands = Islands(p.gpus, p.rails)
