@@ -43,7 +43,8 @@ def engine_for(
     longest = int(per_pair.max(initial=1))
     window = min(int(values["pdc.window_packets"]), max(64, 1 << (longest - 1).bit_length()))
     values["pdc.window_packets"] = window
-    in_window = int(values["cc.window_bytes"] // payload) + 2
+    bdp = values["cc.base_rtt_us"] * values["cc.line_gbps"] * 125
+    in_window = int(max(values["cc.window_bytes"], values["nscc.max_window_bdp"] * bdp) // payload) + 2
     under_way = int(np.minimum(per_pair, min(window, in_window)).sum())
     slots = min(3 * under_way + 1024, MAX_PACKETS)
     capacity = Capacity(
@@ -53,4 +54,5 @@ def engine_for(
         packets=slots,
         extra_ses=slots if ses_per_packet else 0,
     )
-    return Engine(fill(values, seed, controller_address(controller), balancer_address(balancer)), capacity)
+    addresses = controller_address(controller), balancer_address(balancer, int(values["lb.entropies"]))
+    return Engine(fill(values, seed, *addresses), capacity)

@@ -21,7 +21,7 @@ from uet.base.tables import Records
 from uet.base.units import PS_PER_US
 from uet.schedule.execute import Buffers
 from uet.schedule.model import RECV, Schedule
-from uet.transport.settings import chosen
+from uet.transport.settings import chosen, delay_targets
 
 EVENTS_PER_CALL = 2_000_000
 
@@ -147,6 +147,7 @@ def _values(options: MoveSettings) -> dict[str, float]:
         "cc.line_gbps": 400.0,
         "cc.window_bytes": 64 * (settled["mtu.payload_bytes"] + settled["mtu.overhead_bytes"]),
         "rto.init_us": 8 * options.latency_ps / PS_PER_US,
+        **delay_targets(settled, settled.get("cc.base_rtt_us", 2 * options.latency_ps / PS_PER_US), False),
     }
     return derived | settled
 

@@ -73,6 +73,7 @@ def resolve(profile: str, overrides: Mapping[str, float], paths: Paths) -> tuple
         "cc.line_gbps": gbps,
         "cc.window_bytes": max(1.5 * bdp, packet),
         "rto.init_us": 15 + 6 * queue * PS_PER_BYTE_GBPS / gbps / PS_PER_US,
+        **engine.delay_targets(settled, rtt_us, trimming, profile),
     }
     low, high = knobs["ecn.low_bdp"], knobs["ecn.high_bdp"]
     if not 0 <= low <= high:

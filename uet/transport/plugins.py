@@ -11,7 +11,10 @@ import pkgutil
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from uet.base.errors import BadInput, nearest
+from uet.base.jit import Hook
 from uet.transport import balancing, congestion
 from uet.transport.balancing.contract import BALANCER
 from uet.transport.congestion.contract import CONTROLLER
@@ -35,7 +38,10 @@ def _load_file(argument: str) -> Any:
     if spec is None or spec.loader is None or not Path(path).is_file():
         raise BadInput(f"{path}: no such file; check the path before the colon")
     module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
+    try:
+        spec.loader.exec_module(module)
+    except Exception as error:  # whatever the user's file does wrong
+        raise BadInput(f"{path}: cannot be loaded ({type(error).__name__}: {error}); correct the file") from error
     if not hasattr(module, name):
         raise BadInput(f"{path}: defines no '{name}'; name what follows the colon as it is in the file")
     return getattr(module, name)
@@ -57,13 +63,29 @@ def load(kind: str, argument: str) -> Any:
     return part
 
 
+def _compile(hook: Hook, argument: str, function: Any, *records: np.dtype[Any]) -> int:
+    from numba.core.errors import NumbaError
+
+    try:
+        return hook.address(function, *records)
+    except NumbaError as error:
+        why = next((line.strip() for line in str(error).splitlines()[1:] if line.strip()), str(error))
+        raise BadInput(f"{hook.name} '{argument}' cannot be compiled: {why}; use numbers and fields only") from error
+
+
 def controller_address(argument: str) -> int:
     """Compile a congestion controller (once) and return its address for the settings row."""
     part = load("controller", argument)
-    return CONTROLLER.address(part.control, part.STATE, CC_EVENT.dtype, SETTINGS_TABLE.dtype)
+    return _compile(CONTROLLER, argument, part.control, part.STATE, CC_EVENT.dtype, SETTINGS_TABLE.dtype)
 
 
-def balancer_address(argument: str) -> int:
-    """Compile a load balancer (once) and return its address for the settings row."""
+def balancer_address(argument: str, entropies: int = 1) -> int:
+    """Compile a load balancer (once) and return its address for the settings row.
+
+    Raises BadInput if it remembers fewer entropy values (`MAX_ENTROPIES`) than `entropies`.
+    """
     part = load("balancer", argument)
-    return BALANCER.address(part.balance, part.STATE, SETTINGS_TABLE.dtype)
+    most = getattr(part, "MAX_ENTROPIES", entropies)
+    if entropies > most:
+        raise BadInput(f"lb.entropies={entropies}: balancer '{argument}' takes at most {most}; choose fewer")
+    return _compile(BALANCER, argument, part.balance, part.STATE, SETTINGS_TABLE.dtype)

@@ -98,6 +98,8 @@ def _send_request(e: Any, pdc: int, slot: int, now: int) -> None:
     following = next_size(e, pdc)
     if following == 0 or p["in_flight"] + following > p["cwnd"]:
         flags |= AR  # nothing more to send for now: the answer must not wait for more bytes
+    if p["cwnd"] < settings["ack_request_below_bytes"] and p["cwnd"] < settings["window_bytes"]:
+        flags |= AR  # UE 1.0, NSCC: a window this small holds too few packets to wait for a coalesced ACK
     if p["state"] == SYN_SENT:
         flags |= SYN
     _fill_request(e, pdc, slot, number, message, payload, flags, now)

@@ -38,6 +38,15 @@ PARAMETERS = (
     Parameter("lb.entropies", "entropies", "", 1, 64, 64, "entropy values a PDC sprays over, a power of two"),
     Parameter("ack.trigger_bytes", "ack_trigger_bytes", "bytes", 1, 16384, 16128, "bytes received per coalesced ACK"),
     Parameter("ack.min_packet_bytes", "ack_min_packet_bytes", "bytes", 1, 1024, 0, "least a packet counts for it"),
+    Parameter(
+        "ack.request_below_bytes",
+        "ack_request_below_bytes",
+        "bytes",
+        1,
+        16384,
+        0,
+        "every packet asks for an ACK while its controller holds the window below this",
+    ),
     Parameter("rto.init_us", "rto_ps", "us", 10**6, None, None, "retransmission timeout of a first try"),
     Parameter("rto.backoff", "rto_backoff", "", 1, 1, 0, "1: each retry without progress doubles the timeout"),
     Parameter("rto.max_retries", "max_retries", "", 1, 5, -1, "timeouts in a row before the PDC fails, -1 endless"),
@@ -45,6 +54,50 @@ PARAMETERS = (
     Parameter(
         "nic.control_per_data", "control_per_data", "", 1, 10, 10, "control packets sent per waiting data packet"
     ),
+    Parameter("nscc.target_us", "nscc_target_ps", "us", 10**6, None, None, "queueing delay aimed at"),
+    Parameter("nscc.max_window_bdp", "nscc_max_window", "BDP", 10**6, 1.5, 1.5, "limit of the window"),
+    Parameter("nscc.alpha", "nscc_alpha", "", 10**6, 4.0, 4.0, "gain of the proportional increase"),
+    Parameter("nscc.fair", "nscc_fair", "", 10**6, 5.0, 5.0, "gain of the fair increase (fi)"),
+    Parameter("nscc.fast", "nscc_fast", "", 10**6, 0.25, 0.25, "gain of the fast increase (fi_scale)"),
+    Parameter("nscc.no_delay_us", "nscc_no_delay_ps", "us", 10**6, 1, 1, "delay that counts as none for it"),
+    Parameter("nscc.eta", "nscc_eta", "", 10**6, 0.15, 0.15, "gain of the constant increase per base RTT"),
+    Parameter("nscc.gamma", "nscc_gamma", "", 10**6, 0.8, 0.8, "gain of the decrease"),
+    Parameter("nscc.max_cut", "nscc_max_cut", "", 10**6, 0.5, 0.5, "most that one decrease takes off the window"),
+    Parameter("nscc.delay_gain", "nscc_delay_gain", "", 10**6, 0.0125, 0.0125, "weight of a sample in the mean delay"),
+    Parameter(
+        "nscc.unmarked_delay",
+        "nscc_unmarked_delay",
+        "base RTT",
+        10**6,
+        0.25,
+        0.25,
+        "what an unmarked sample above the target counts as in the mean delay",
+    ),
+    Parameter(
+        "nscc.adjust_packets", "nscc_adjust_packets", "packets", 1, 8, 8, "packets received per increase of the window"
+    ),
+    Parameter("nscc.gate", "nscc_gate", "", 1, 3, 3, "Quick Adapt acts if less than limit / 2^gate was delivered"),
+    Parameter(
+        "nscc.adapt_delay_us",
+        "nscc_adapt_delay_ps",
+        "us",
+        10**6,
+        None,
+        None,
+        "delay that triggers Quick Adapt, 0 never",
+    ),
+    Parameter("nscc.nack_rtt", "nscc_nack_rtt", "", 1, 1, 1, "1: NACKs lower the base RTT too"),
+    Parameter("dctcp.gain", "dctcp_gain", "", 10**6, 0.0625, 0.0625, "weight of a window in the marked fraction"),
+    Parameter("swift.target_us", "swift_target_ps", "us", 10**6, None, None, "round trip aimed at by a large window"),
+    Parameter("swift.range_us", "swift_range_ps", "us", 10**6, None, None, "most that a small window adds to it"),
+    Parameter("swift.range_low", "swift_range_low", "packets", 1000, 0.1, 0.1, "window at which all of it is added"),
+    Parameter("swift.range_high", "swift_range_high", "packets", 1000, 100, 100, "window at which none is added"),
+    Parameter("swift.increase", "swift_increase", "packets", 1000, 1, 1, "additive increase per round trip"),
+    Parameter("swift.beta", "swift_beta", "", 10**6, 0.8, 0.8, "gain of the decrease"),
+    Parameter("swift.max_cut", "swift_max_cut", "", 10**6, 0.5, 0.5, "most that one decrease takes off the window"),
+    Parameter("swift.retries", "swift_retries", "", 1, 5, 5, "timeouts in a row that close the window to one packet"),
+    Parameter("reps.freeze_us", "reps_freeze_ps", "us", 10**6, 10_000, 10_000, "time a timeout freezes the ring for"),
+    Parameter("reps.explore_packets", "reps_explore", "packets", 1, 16, 16, "random entropies after thawing"),
 )
 
 _HOOKS = (
@@ -56,6 +109,9 @@ _HOOKS = (
 SETTINGS_TABLE = Table(
     "settings", tuple(Field(p.field, "i8", p.unit and f"{p.unit} x {p.scale}", p.meaning) for p in PARAMETERS) + _HOOKS
 )
+
+_FRACTIONS = ("nscc.max_cut", "nscc.delay_gain", "dctcp.gain", "swift.max_cut")
+_POSITIVE = ("cc.base_rtt_us", "cc.line_gbps", "nscc.target_us", "swift.target_us", "swift.range_low")
 
 PROFILES = ("uet-1.0", "htsim")
 
@@ -81,6 +137,25 @@ def chosen(profile: str, overrides: Mapping[str, float], others: Iterable[str] =
     return settled | {key: value for key, value in overrides.items() if key in known}
 
 
+def delay_targets(
+    settled: Mapping[str, float], rtt_us: float, trimming: bool, profile: str = "uet-1.0"
+) -> dict[str, float]:
+    """Return the delays [us] that controllers aim at, derived from the base round trip.
+
+    NSCC aims at 0.75 base RTT of queueing with trimming and 1.0 without. A delay of four times that
+    triggers Quick Adapt; where packets are trimmed, UE 1.0 leaves that to NACKs and uet-htsim does not.
+    Swift's target and range are this project's choice: half a base RTT of queueing, and as much again.
+    """
+    target = settled.get("nscc.target_us", (0.75 if trimming else 1.0) * rtt_us)
+    adapt = 0.0 if trimming and profile != "htsim" else 4 * target
+    return {
+        "nscc.target_us": target,
+        "nscc.adapt_delay_us": adapt,
+        "swift.target_us": 1.5 * rtt_us,
+        "swift.range_us": 0.5 * rtt_us,
+    }
+
+
 def fill(values: Mapping[str, float], seed: int, controller: int, balancer: int) -> Records:
     """Return the settings row for complete `values`. Raises BadInput for values out of range."""
     row = SETTINGS_TABLE.zeros(1)
@@ -100,6 +175,12 @@ def _check(row: Records) -> None:
     size = int(row["payload_bytes"][0] + row["overhead_bytes"][0])
     if row["payload_bytes"][0] < 1 or size > 65535:
         raise BadInput(f"mtu.payload_bytes={int(row['payload_bytes'][0])} is out of range; choose 1024 to 8192")
+    wrong = [p for p in PARAMETERS if row[p.field][0] < (-1 if p.key == "rto.max_retries" else p.key in _POSITIVE)]
+    if wrong:
+        raise BadInput(*(f"{p.key}={row[p.field][0] / p.scale:g} is too small; see 'uet parameters'" for p in wrong))
+    over = [p for p in PARAMETERS if p.key in _FRACTIONS and row[p.field][0] > p.scale]
+    if over:
+        raise BadInput(*(f"{p.key}={row[p.field][0] / p.scale:g} is no fraction; choose 0 to 1" for p in over))
     if int(row["rto_ps"][0]) < 1 or int(row["window_bytes"][0]) < size:
         raise BadInput(
             f"rto.init_us and cc.window_bytes must be positive, the window at least one packet ({size} bytes)"
