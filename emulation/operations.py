@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from emulation.events import schedule as schedule_event
+from uet.base.errors import BadInput
 from uet.base.jit import World, WorldLayout, kernel
 from uet.base.tables import table
 from uet.schedule.model import CALC, RECV, SEND
@@ -78,22 +79,26 @@ FINISHED, PAUSED, TIME_UP, STUCK = range(4)
 
 
 def operations(schedule: Schedule, placement: NDArray[np.int64]) -> World:
-    """Return the run state of a schedule whose rank k sits at endpoint placement[k]."""
+    """Return the run state of a schedule whose rank k sits at endpoint placement[k].
+
+    Raises BadInput for operations that wait for the start of others, which only the loggops backend runs.
+    """
+    if schedule.on_start is not None:
+        raise BadInput(f"{schedule.name}: 'irequires' dependencies are not run here; use the loggops backend")
     ops, n = schedule.operations, len(schedule.operations)
     steps = STEP.zeros(n)
     steps["kind"], steps["bytes"], steps["duration_ps"] = ops["kind"], ops["bytes"], ops["duration_ps"]
     steps["rank"] = placement[ops["rank"]]
     steps["peer"] = np.where(ops["peer"] >= 0, placement[ops["peer"]], -1)
     steps["pair"], steps["done_ps"], steps["started_ps"], steps["message"] = schedule.pairs, -1, -1, -1
-    waits = np.diff(schedule.first_dependency)
-    steps["waits"] = waits
+    steps["waits"] = schedule.waits_for
     after = AFTER.zeros(len(schedule.dependencies))
     order = np.argsort(schedule.dependencies, kind="stable")
-    after["step"] = np.repeat(np.arange(n), waits)[order]
+    after["step"] = np.repeat(np.arange(n), np.diff(schedule.first_dependency))[order]
     steps["n_after"] = np.bincount(schedule.dependencies, minlength=n)
     steps["first_after"] = np.cumsum(steps["n_after"], dtype=np.int64) - steps["n_after"]
     ready = READY_STACK.zeros(n)
-    roots = np.flatnonzero(waits == 0)[::-1]
+    roots = np.flatnonzero(steps["waits"] == 0)[::-1]
     ready["item"][: len(roots)] = roots
     runner = RUNNER.zeros(1)
     runner["remaining"], runner["n_ready"] = n, len(roots)

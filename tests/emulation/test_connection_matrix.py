@@ -1,14 +1,16 @@
 """htsim connection matrices: what each line becomes, and each trap as a message."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from emulation.operations import operations
 from emulation.workloads.connection_matrix import FIRST_OWN_ID, read_cm
 from tests.schedule.schedules import run_and_check
 from uet.base.errors import BadInput
-from uet.schedule.model import CALC, SEND, Schedule
+from uet.schedule.model import CALC, SEND, Schedule, ScheduleBuilder
 from uet.schedule.order import finish_times
 
 
@@ -137,3 +139,20 @@ def test_headers_ids_and_unreadable_files(tmp_path: Path) -> None:
     with pytest.raises(BadInput) as failure:
         _read(tmp_path, "Nodes 4\nConnections 2\n0->1 size 0\n1->1 size 9\n")
     assert len(failure.value.messages) == 2
+
+
+def test_carriers_start_a_flow_of_a_multishot_after_its_share_of_sends(tmp_path: Path) -> None:
+    flows = "".join(f"{k}->3 id {k + 1} start 0 size 9 send_done_trigger 1\n" for k in range(3))
+    targets = "".join(f"3->{k} id {k + 9} trigger 1 size 9\n" for k in range(3))
+    text = f"Nodes 4\nConnections 6\nTriggers 1\n{flows}{targets}trigger id 1 multishot\n"
+    schedule = _read(tmp_path, text)
+    steps = operations(schedule, np.arange(4)).tables["step"]
+    assert steps["waits"].tolist() == [0, 0, 0, 1, 2, 3, *[0] * 6]
+
+
+def test_carriers_refuse_start_dependencies() -> None:
+    builder = ScheduleBuilder("starts", 1, 0)
+    calc = builder.calc(0, 5)
+    builder.calc(0, 5, after=(calc,))
+    with pytest.raises(BadInput, match="use the loggops backend"):
+        operations(replace(builder.build(), on_start=np.array([True])), np.arange(1))
