@@ -3,13 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from operator import itemgetter
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from uet.schedule.model import COPY, RECV, REDUCE, SEND, Schedule
+from uet.schedule.model import COPY, OPERATION, RECV, REDUCE, SEND, Schedule
 
 Bytes = NDArray[np.uint8]
+
+
+def _columns(*names: str) -> itemgetter[Any]:
+    """Return what takes these fields from an operation as a tuple, ten times as fast as by name."""
+    return itemgetter(*((OPERATION.dtype.names or ()).index(name) for name in names))
+
+
+_KIND = _columns("kind")
+_TARGET = _columns("buffer", "rank", "offset", "bytes")
+_SOURCE = _columns("source_buffer", "rank", "source_offset", "bytes")
 
 
 class Buffers:
@@ -35,8 +47,7 @@ class Buffers:
 
     def read(self, op: int) -> Bytes:
         """Return the bytes that send `op` transmits, as a view."""
-        row = self._operations[op]
-        return self._piece(row["buffer"], row["rank"], row["offset"], row["bytes"])
+        return self._piece(*_TARGET(self._operations.item(op)))
 
     def write(self, op: int, payload: Bytes | bytes | memoryview) -> None:
         """Put the bytes that arrived for receive `op` in their place. Raises ValueError for a wrong length."""
@@ -48,12 +59,12 @@ class Buffers:
 
     def apply(self, op: int) -> None:
         """Do a reduce (target = target + source in the schedule's dtype) or a copy; others change no data."""
-        row = self._operations[op]
-        if row["kind"] not in (REDUCE, COPY):
+        row = self._operations.item(op)
+        kind = _KIND(row)
+        if kind not in (REDUCE, COPY):
             return
-        target = self.read(op)
-        source = self._piece(row["source_buffer"], row["rank"], row["source_offset"], row["bytes"])
-        if row["kind"] == COPY:
+        target, source = self._piece(*_TARGET(row)), self._piece(*_SOURCE(row))
+        if kind == COPY:
             target[:] = source
         else:
             numbers = target.view(self.dtype)
@@ -61,7 +72,7 @@ class Buffers:
 
     def _piece(self, buffer: int, rank: int, offset: int, n_bytes: int) -> Bytes:
         rows = self.scratch if buffer else self.data
-        end = int(offset) + int(n_bytes)
+        end = offset + n_bytes
         if end > rows.shape[1]:
             raise ValueError(f"bytes {offset}..{end} lie outside the {rows.shape[1]} bytes of the buffer")
         piece: Bytes = rows[rank, offset:end]
@@ -88,12 +99,12 @@ def execute(schedule: Schedule, buffers: Buffers, order: Iterable[int] | None = 
         from uet.schedule.order import topological_order
 
         order = topological_order(schedule).tolist()
-    kinds, pairs = schedule.operations["kind"], schedule.pairs
+    kinds, pairs = schedule.operations["kind"].tolist(), schedule.pairs.tolist()
     in_flight: dict[int, Bytes] = {}
     for op in order:
         if kinds[op] == SEND:
             in_flight[op] = buffers.read(op).copy()
         elif kinds[op] == RECV:
-            buffers.write(op, in_flight.pop(int(pairs[op])))
+            buffers.write(op, in_flight.pop(pairs[op]))
         else:
             buffers.apply(op)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterator
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,9 +20,7 @@ def pair(schedule: Schedule) -> Index:
     The k-th send from a to b with tag t meets the k-th receive of b from a with tag t. Raises BadInput
     naming the first operation without a partner, a length that differs, or a receive from anybody.
     """
-    ops = schedule.operations
-    recvs = ops[ops["kind"] == RECV]
-    if np.any((recvs["peer"] == ANY) | (recvs["tag"] == ANY)):
+    if has_wildcards(schedule):
         raise BadInput(
             f"{schedule.name}: receives from any source or with any tag are matched only while the schedule "
             "runs; give them a source and a tag, or use the loggops backend"
@@ -29,17 +28,35 @@ def pair(schedule: Schedule) -> Index:
     send_index, send_keys = _sorted_ends(schedule, SEND, "rank", "peer")
     recv_index, recv_keys = _sorted_ends(schedule, RECV, "peer", "rank")
     if not np.array_equal(send_keys, recv_keys):
-        raise BadInput(_first_unpaired(schedule.name, send_keys, recv_keys))
-    differ = np.flatnonzero(ops["bytes"][send_index] != ops["bytes"][recv_index])
-    if len(differ):
-        s, r = ops[send_index[differ[0]]], ops[recv_index[differ[0]]]
-        raise BadInput(
-            f"{schedule.name}: rank {s['rank']} sends {s['bytes']} bytes to rank {s['peer']} (tag {s['tag']}) "
-            f"but the receive expects {r['bytes']}; make them equal"
-        )
-    partner = np.full(len(ops), -1, np.int64)
+        raise BadInput(f"{schedule.name}: {next(_unpaired(send_keys, recv_keys))}")
+    differ = next(_differing(schedule, send_index, recv_index), None)
+    if differ:
+        raise BadInput(f"{schedule.name}: {differ}")
+    partner = np.full(len(schedule.operations), -1, np.int64)
     partner[send_index], partner[recv_index] = recv_index, send_index
     return partner
+
+
+def mismatches(schedule: Schedule) -> Iterator[str]:
+    """Yield one sentence per (source, target, tag) with unequal numbers of sends and receives, else per
+    message whose lengths differ. Messages of ranks that have wildcard receives are left to the run.
+    """
+    ops = schedule.operations
+    recvs = ops[ops["kind"] == RECV]
+    open_ranks = np.unique(recvs["rank"][(recvs["peer"] == ANY) | (recvs["tag"] == ANY)])
+    send_index, send_keys = _sorted_ends(schedule, SEND, "rank", "peer")
+    recv_index, recv_keys = _sorted_ends(schedule, RECV, "peer", "rank")
+    keep = [~np.isin(keys[:, 1], open_ranks) for keys in (send_keys, recv_keys)]
+    if np.array_equal(send_keys[keep[0]], recv_keys[keep[1]]):
+        yield from _differing(schedule, send_index[keep[0]], recv_index[keep[1]])
+    else:
+        yield from _unpaired(send_keys[keep[0]], recv_keys[keep[1]])
+
+
+def has_wildcards(schedule: Schedule) -> bool:
+    """Tell whether some receive takes any source or any tag."""
+    recvs = schedule.operations[schedule.operations["kind"] == RECV]
+    return bool(np.any((recvs["peer"] == ANY) | (recvs["tag"] == ANY)))
 
 
 def _sorted_ends(schedule: Schedule, kind: int, source: str, target: str) -> tuple[Index, NDArray[np.int64]]:
@@ -48,16 +65,26 @@ def _sorted_ends(schedule: Schedule, kind: int, source: str, target: str) -> tup
     index = np.flatnonzero(ops["kind"] == kind)
     a, b, tag = (ops[name][index].astype(np.int64) for name in (source, target, "tag"))
     tags = int(tag.max(initial=0)) + 1
-    if schedule.n_ranks**2 * tags < _KEY_LIMIT and tag.min(initial=0) >= 0:
+    if schedule.n_ranks**2 * tags < _KEY_LIMIT and min(a.min(initial=0), tag.min(initial=0)) >= 0:
         order = np.argsort((a * schedule.n_ranks + b) * tags + tag, kind="stable")
     else:
         order = np.lexsort((tag, b, a))
     return index[order], np.stack([a[order], b[order], tag[order]], axis=1)
 
 
-def _first_unpaired(name: str, sends: NDArray[np.int64], recvs: NDArray[np.int64]) -> str:
+def _unpaired(sends: NDArray[np.int64], recvs: NDArray[np.int64]) -> Iterator[str]:
     left, right = Counter(map(tuple, sends.tolist())), Counter(map(tuple, recvs.tolist()))
-    surplus = left - right
-    what, fix = ("send", "receive") if surplus else ("receive", "send")
-    a, b, tag = next(iter(surplus or right - left))
-    return f"{name}: a {what} from rank {a} to rank {b} with tag {tag} has no matching {fix}; add it"
+    for surplus, what, fix in ((left - right, "send", "receive"), (right - left, "receive", "send")):
+        for (a, b, tag), count in surplus.items():
+            many = "" if count == 1 else f" ({count} of them)"
+            yield f"a {what} from rank {a} to rank {b} with tag {tag} has no matching {fix}{many}; add it"
+
+
+def _differing(schedule: Schedule, sends: Index, recvs: Index) -> Iterator[str]:
+    n_bytes = schedule.operations["bytes"]
+    for k in np.flatnonzero(n_bytes[sends] != n_bytes[recvs]):
+        s, r = schedule.operations[sends[k]], schedule.operations[recvs[k]]
+        yield (
+            f"rank {s['rank']} sends {s['bytes']} bytes to rank {s['peer']} (tag {s['tag']}) "
+            f"but the receive expects {r['bytes']}; make them equal"
+        )

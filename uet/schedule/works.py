@@ -18,6 +18,9 @@ from uet.schedule import patterns
 from uet.schedule.collectives.library import ALGORITHMS, ROOTED, collective
 from uet.schedule.model import Schedule
 
+OPTIONS = ("grid", "first_steps", "island", "chunks")
+"""Keys that only some algorithms take."""
+
 DTYPES = ("uint8", "int32", "int64", "float16", "float32", "float64")
 
 Size = Annotated[SizeBytes, Field(gt=0)]
@@ -54,7 +57,8 @@ class SendRecv(_Work):
 class Collective(_Work):
     """A collective; without `dtype` elements are float32 where the size allows it, else bytes.
 
-    Some algorithms take more: `grid` (columns x rows of ranks) and `first_steps` (only so many steps).
+    Some algorithms take more: `grid` (columns x rows of ranks), `island` (ranks per island), `chunks` (that
+    follow each other through a tree) and `first_steps` (only so many steps).
     """
 
     algorithm: str | None = None
@@ -62,6 +66,8 @@ class Collective(_Work):
     dtype: str | None = None
     grid: Dims | None = None
     first_steps: int | None = Field(default=None, ge=1)
+    island: int | None = Field(default=None, ge=1)
+    chunks: int | None = Field(default=None, ge=1)
 
     @field_validator("dtype")
     @classmethod
@@ -100,7 +106,7 @@ def build_spec(spec: Spec, n_ranks: int, seed: int = 1) -> Schedule:
     dtype = arguments.dtype or ("uint8" if arguments.size % np.dtype(np.float32).itemsize else "float32")
     root = arguments.root if isinstance(arguments, RootedCollective) else 0
     n = _ranks(arguments, spec, n_ranks)
-    options = {k: v for k in ("grid", "first_steps") if (v := getattr(arguments, k)) is not None}
+    options = {k: v for k in OPTIONS if (v := getattr(arguments, k)) is not None}
     return collective(spec.family, arguments.algorithm, n, arguments.size, dtype, root, options)
 
 

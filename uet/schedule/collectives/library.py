@@ -8,16 +8,51 @@ from types import MappingProxyType
 from typing import Any
 
 from uet.base.errors import BadInput, nearest
-from uet.schedule.collectives import direct, dual_rings, ring
+from uet.schedule.collectives import (
+    binomial,
+    bruck,
+    direct,
+    dissemination,
+    double_tree,
+    dual_rings,
+    hierarchical,
+    pairwise,
+    rabenseifner,
+    recursive_doubling,
+    ring,
+    scatter_allgather,
+    torus,
+)  # fmt: skip
 from uet.schedule.model import Schedule
 
 Builder = Callable[..., Schedule]
 
 ALGORITHMS: dict[str, dict[str, Builder]] = {
-    "allreduce": {"ring": ring.allreduce, "dual-rings": dual_rings.allreduce},
-    "reducescatter": {"ring": ring.reducescatter},
-    "allgather": {"ring": ring.allgather},
-    "alltoall": {"direct": direct.alltoall},
+    "allreduce": {
+        "ring": ring.allreduce,
+        "recursive-doubling": recursive_doubling.allreduce,
+        "rabenseifner": rabenseifner.allreduce,
+        "halving-doubling": rabenseifner.allreduce,
+        "binomial": binomial.allreduce,
+        "double-tree": double_tree.allreduce,
+        "torus": torus.allreduce,
+        "dual-rings": dual_rings.allreduce,
+        "hierarchical": hierarchical.allreduce,
+    },
+    "reducescatter": {
+        "ring": ring.reducescatter,
+        "recursive-halving": rabenseifner.reducescatter,
+        "pairwise": pairwise.reducescatter,
+    },
+    "allgather": {
+        "ring": ring.allgather,
+        "recursive-doubling": recursive_doubling.allgather,
+        "bruck": bruck.allgather,
+    },
+    "alltoall": {"direct": direct.alltoall, "pairwise": pairwise.alltoall, "bruck": bruck.alltoall},
+    "broadcast": {"binomial": binomial.broadcast, "scatter-allgather": scatter_allgather.broadcast},
+    "reduce": {"binomial": binomial.reduce},
+    "barrier": {"dissemination": dissemination.barrier},
 }
 """Collective -> algorithm -> function (n_ranks, size_bytes, dtype) or, if rooted, (..., root)."""
 

@@ -1,4 +1,4 @@
-"""How a vector is cut into blocks of whole elements."""
+"""How vectors are cut into blocks of whole elements."""
 
 from __future__ import annotations
 
@@ -20,6 +20,24 @@ def blocks(n_bytes: int, n: int, dtype: str) -> Index:
             f"size={n_bytes} is not a whole number of {dtype} elements of {element_bytes} bytes; "
             f"change size or dtype (uint8 takes any size)"
         )
-    base, rest = divmod(n_bytes // element_bytes, n)
+    return cut(np.int64(0), np.int64(n_bytes), n, dtype)
+
+
+def cut(start: Index | np.int64, stop: Index | np.int64, n: int, dtype: str) -> Index:
+    """Return the offsets of n blocks of every piece [start, stop), shape [..., n + 1]; see `blocks`."""
+    element_bytes = np.dtype(dtype).itemsize
+    base, rest = np.divmod((stop - start) // element_bytes, n)
     numbers = np.arange(n + 1, dtype=np.int64)
-    return (numbers * base + np.minimum(numbers, rest)) * element_bytes
+    inside = numbers * np.expand_dims(base, -1) + np.minimum(numbers, np.expand_dims(rest, -1))
+    return np.asarray(np.expand_dims(start, -1) + inside * element_bytes)
+
+
+def rounds(n: int) -> int:
+    """Return the base-2 logarithm of n, rounded up: rounds in which information can reach n ranks."""
+    return (n - 1).bit_length()
+
+
+def check_power_of_two(name: str, n: int, others: str) -> None:
+    """Raise BadInput unless n is a power of two."""
+    if n & (n - 1):
+        raise BadInput(f"{name} needs a power of two of ranks, not {n}; use {others}")

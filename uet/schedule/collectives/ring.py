@@ -13,7 +13,7 @@ from __future__ import annotations
 import numpy as np
 
 from uet.schedule.collectives.pieces import blocks
-from uet.schedule.model import SCRATCH, Index, Schedule, ScheduleBuilder
+from uet.schedule.model import SCRATCH, Index, Schedule, ScheduleBuilder, Where
 
 
 def allreduce(n_ranks: int, size_bytes: int, dtype: str = "float32", first_steps: int | None = None) -> Schedule:
@@ -44,7 +44,7 @@ def allgather(n_ranks: int, size_bytes: int, dtype: str = "float32") -> Schedule
     n - 1 steps; rank r sends all blocks but that of its right neighbour: D - |block r+1| bytes.
     """
     builder, ring = _start("allgather", n_ranks, size_bytes, dtype)
-    ring.allgather(builder, shift=0, first_step=0, ready=np.full(n_ranks, -1, np.int64))
+    ring.allgather(builder, shift=0, ready=())
     return builder.build()
 
 
@@ -55,60 +55,95 @@ def _start(result: str, n_ranks: int, size_bytes: int, dtype: str) -> tuple[Sche
 
 
 class Ring:
-    """Ranks in ring order and the blocks that travel round; `scratch` is where its two slots start."""
+    """One or many rings in step: ranks in ring order and the blocks that travel round.
 
-    def __init__(self, ranks: Index, offsets: Index, scratch: int = 0) -> None:
-        """Take the ranks [n] in ring order and the offsets [n + 1] of the blocks in DATA."""
-        self.ranks, self.n = ranks, len(ranks)
-        self.right = np.roll(ranks, -1)
-        self.places = np.arange(self.n)
-        self.offsets, self.sizes = offsets[:-1], np.diff(offsets)
+    All arrays have shape [..., n], one row per ring. Pieces arrive in two scratch slots from `scratch` on;
+    messages have tags from `first_tag` on.
+    """
+
+    def __init__(self, ranks: Index, offsets: Index, scratch: int = 0, first_tag: int = 0) -> None:
+        """Take the ranks [..., n] in ring order and the offsets [..., n + 1] of the blocks in DATA."""
+        self.ranks, self.n = ranks, ranks.shape[-1]
+        self.right = np.roll(ranks, -1, axis=-1)
+        self.places = np.broadcast_to(np.arange(self.n), ranks.shape)
+        self.offsets = np.broadcast_to(offsets[..., :-1], ranks.shape)
+        self.sizes = np.broadcast_to(np.diff(offsets), ranks.shape)
         self.slot_bytes = int(self.sizes.max())
-        self.scratch = scratch
+        self.scratch, self.first_tag = scratch, first_tag
 
     @property
     def scratch_bytes(self) -> int:
         """Scratch of the two slots that pieces arrive in."""
         return 2 * self.slot_bytes
 
-    def allreduce(self, builder: ScheduleBuilder, first_steps: int | None = None) -> None:
-        """Add a reduce-scatter and an allgather, or the first steps of the two."""
+    @property
+    def tags(self) -> int:
+        """Tags that a reduce-scatter and an allgather use."""
+        return 2 * (self.n - 1)
+
+    def allreduce(
+        self, builder: ScheduleBuilder, first_steps: int | None = None, ready: Where = -1
+    ) -> tuple[Index, ...]:
+        """Add a reduce-scatter and an allgather, or the first steps of the two; return all that completes the data."""
         half = self.n - 1
         steps = 2 * half if first_steps is None else first_steps
-        reduced = self.reduce_scatter(builder, shift=0, steps=min(steps, half))
-        self.allgather(builder, shift=1, first_step=half, ready=reduced, steps=min(steps - half, half))
+        reduced = self.reduce_scatter(builder, shift=0, steps=min(steps, half), ready=ready)
+        return (reduced, *self.allgather(builder, shift=1, ready=(reduced,), steps=min(steps - half, half)))
 
-    def reduce_scatter(self, builder: ScheduleBuilder, shift: int, steps: int | None = None) -> Index:
+    def reduce_scatter(
+        self, builder: ScheduleBuilder, shift: int, steps: int | None = None, ready: Where = -1
+    ) -> Index:
         """Add n - 1 steps after which place p holds the sum of block p + 1 + shift; return the last reductions.
 
-        In step s place p sends block p - s + shift. Pieces arrive in two scratch slots in turn, so that one
-        may arrive while the other is added; a slot is received into again once its piece has been added.
+        In step s place p sends block p - s + shift, the first once `ready`. Pieces arrive in two scratch
+        slots in turn, so that one may arrive while the other is added; a slot is received into again once
+        its piece has been added.
         """
-        reduced = np.full(self.n, -1, np.int64)
-        slot_free = np.full((2, self.n), -1, np.int64)
+        reduced = np.broadcast_to(np.asarray(ready, np.int64), self.ranks.shape)
+        slot_free = np.full((2, *self.ranks.shape), -1, np.int64)
         for step in range(self.n - 1 if steps is None else steps):
-            block = (self.places - step + shift) % self.n
-            size, slot = self.sizes[block], step % 2
+            offset, size = self._block(self.places - step + shift)
+            slot = step % 2
             place = self.scratch + slot * self.slot_bytes
             _, received = builder.transfer(
-                self.ranks, self.right, size, offset=self.offsets[block], to_offset=place,
-                to_buffer=SCRATCH, tag=step, after=(reduced,), recv_after=(np.roll(slot_free[slot], -1),),
+                self.ranks, self.right, size, offset=offset, to_offset=place, to_buffer=SCRATCH,
+                tag=self.first_tag + step, after=(reduced,), recv_after=(self._from_right(slot_free[slot]),),
                 where=size > 0,
             )  # fmt: skip
-            # element p of `received` is at place p + 1; from here on element p is what happens at place p
-            received, block, size = np.roll(received, 1), np.roll(block, 1), np.roll(size, 1)
-            reduced = builder.reduce(self.ranks, size, self.offsets[block], place, after=(received,), where=size > 0)
-            slot_free[slot] = np.where(reduced >= 0, reduced, slot_free[slot])
+            received, offset, size = map(self._from_left, (received, offset, size))
+            added = builder.reduce(self.ranks, size, offset, place, after=(received, ready), where=size > 0)
+            reduced = np.where(added >= 0, added, ready)
+            slot_free[slot] = np.where(added >= 0, added, slot_free[slot])
         return reduced
 
     def allgather(
-        self, builder: ScheduleBuilder, shift: int, first_step: int, ready: Index, steps: int | None = None
-    ) -> None:
-        """Add n - 1 steps that spread block p + shift, which place p holds once `ready`, to all places."""
-        for step in range(self.n - 1 if steps is None else steps):
-            block = (self.places - step + shift) % self.n
-            _, received = builder.transfer(
-                self.ranks, self.right, self.sizes[block], offset=self.offsets[block], tag=first_step + step,
-                after=(ready,), where=self.sizes[block] > 0,
+        self, builder: ScheduleBuilder, shift: int, ready: tuple[Where, ...], steps: int | None = None
+    ) -> tuple[Index, ...]:
+        """Add n - 1 steps that spread block p + shift, which place p holds once `ready`, to all places.
+
+        Returns the receives of all steps.
+        """
+        received: list[Index] = []
+        for step in range(self.n - 1 if steps is None else max(steps, 0)):
+            offset, size = self._block(self.places - step + shift)
+            _, arrived = builder.transfer(
+                self.ranks, self.right, size, offset=offset, tag=self.first_tag + self.n - 1 + step, after=ready,
+                where=size > 0,
             )  # fmt: skip
-            ready = np.roll(received, 1)
+            received.append(self._from_left(arrived))
+            ready = (received[-1],)
+        return tuple(received)
+
+    def _block(self, number: Index) -> tuple[Index, Index]:
+        """Return offset and size of a block (modulo n) per place."""
+        number = number % self.n
+        return np.take_along_axis(self.offsets, number, -1), np.take_along_axis(self.sizes, number, -1)
+
+    @staticmethod
+    def _from_left(values: Index) -> Index:
+        """Return at each place what stood at its left neighbour's."""
+        return np.roll(values, 1, axis=-1)
+
+    @staticmethod
+    def _from_right(values: Index) -> Index:
+        return np.roll(values, -1, axis=-1)
