@@ -180,16 +180,21 @@ class FabricBuilder:
         self._add("host", n_hosts, HOST, 0, host_group)
 
     @classmethod
-    def of(cls, fabric: Fabric, host_group: ArrayLike | None = None) -> FabricBuilder:
-        """Start with the nodes and links of a fabric, its ports in their order; more may be added."""
+    def of(cls, fabric: Fabric, host_group: ArrayLike | None = None, link_rate: ArrayLike = 1.0) -> FabricBuilder:
+        """Start with the nodes and links of a fabric, its ports in their order; more may be added.
+
+        `link_rate` is the share of its rate that a link keeps, of all links or [n_links]; 0 leaves it out.
+        """
         nodes, end = fabric.nodes, fabric.ports["node"]
         builder = cls(fabric.n_hosts, nodes["group"][: fabric.n_hosts] if host_group is None else host_group)
         for r in fabric.names[1:]:
             part = nodes[r.first : r.first + r.count]
             builder.switches(r.prefix, r.count, part["level"], part["group"])
-        a, b = fabric.links["port_a"], fabric.links["port_b"]
-        latency_ns = fabric.links["latency_ps"] / 1000
-        builder.links(end[a], end[b], fabric.links["kind"], fabric.links["gbps"], latency_ns, (a, b))
+        rate = np.broadcast_to(np.asarray(link_rate, float), len(fabric.links))
+        links = fabric.links[rate > 0]
+        a, b = links["port_a"], links["port_b"]
+        gbps = links["gbps"] * rate[rate > 0]
+        builder.links(end[a], end[b], links["kind"], gbps, links["latency_ps"] / 1000, (a, b))
         return builder
 
     def _add(self, prefix: str, count: int, kind: int, level: ArrayLike, group: ArrayLike) -> NDArray[np.int64]:

@@ -31,3 +31,16 @@ def shifted(dims: Sequence[int], dimension: int, by: int = 1) -> Ints:
     places = coordinates(dims)
     places[:, dimension] = (places[:, dimension] + by) % dims[dimension]
     return number(places, dims)
+
+
+def packed(dims: Sequence[int]) -> tuple[Ints, list[tuple[int, int]]]:
+    """Return every node's coordinates in one 31-bit number, and shift and mask of each dimension.
+
+    Coordinate k is (number >> shift) & mask. Grids of up to 2**25 nodes and six dimensions fit.
+    """
+    fields, shift = [], 0
+    for length in dims:
+        bits = max((length - 1).bit_length(), 1)
+        fields.append((shift, (1 << bits) - 1))
+        shift += bits
+    return coordinates(dims) @ (1 << np.array([s for s, _ in fields], np.int64)), fields

@@ -16,7 +16,7 @@ from pydantic import Field, model_validator
 
 from topologies.fabric import Fabric, FabricBuilder, Order, total_cables
 from topologies.families.base import RouterModel, spec_text
-from topologies.grids import coordinates, number, shifted
+from topologies.grids import coordinates, number, packed, shifted
 from topologies.routes import ROUTE_NODE, Routes
 from topologies.routing.words import Words
 from uet.base.tables import Records
@@ -61,13 +61,14 @@ def build(p: Parameters) -> Fabric:
 
 
 def _routes(n: int, levels: int, nodes: Records, ports: Records) -> Routes:
-    words = Words(levels)
+    places, fields = packed((n,) * levels)
+    words = Words(levels, *(value for field in fields for value in field))
     rows = ROUTE_NODE.zeros(len(nodes))
     rows["first_port"] = nodes["first_port"]
     hosts = n**levels
-    rows["a"][:hosts] = words.append_rows(coordinates((n,) * levels))
+    rows["a"][:hosts] = places
     rows["level"][hosts:] = 1
-    rows["a"][hosts:] = np.repeat(np.arange(levels), n ** (levels - 1))
+    rows["a"][hosts:] = np.repeat(1 + 2 * np.arange(levels), n ** (levels - 1))
     return Routes("bcube", rows, words.table(), levels, SENTENCE)
 
 

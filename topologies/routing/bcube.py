@@ -5,10 +5,10 @@ link uses the number of digits already right, which grows along every path, henc
 
 Fields of ROUTE_NODE:
     level  0 host, 1 switch
-    a      of a host: word of its digits, least first; of a switch: the digit it corrects
-Word 0: digits.
+    a      of a host: its digits, packed; of a switch: the word of shift and mask of the digit it corrects
+Word 0: digits; then per digit its shift and mask.
 
-Memory: 32 bytes a node and 4 bytes per host and digit.
+Memory: 32 bytes a node.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 
 from topologies.bits import member, ones
-from topologies.routing.bitset import differing
+from topologies.routing.bitset import coordinate, differing
 from topologies.routing.next_hop import node_at, pack, pick, word_at
 from uet.base.jit import kernel
 
@@ -29,8 +29,8 @@ def next_hop(r: Any, node: int, destination: int, vc: int, choice: int) -> int:
     here, there = node_at(r, node), node_at(r, destination)
     first = np.int64(here["first_port"])
     if here["level"] == 1:
-        return pack(first + word_at(r, there["a"] + here["a"])["value"], vc, 1)
+        return pack(first + coordinate(r, there["a"], here["a"]), vc, 1)
     digits = np.int64(word_at(r, 0)["value"])
-    wrong = differing(r, here["a"], there["a"], digits)
+    wrong = differing(r, here["a"], there["a"], digits, 1, 2)
     size = ones(wrong)
     return pack(first + member(wrong, pick(choice, size)), digits - size, size) if size else -1

@@ -38,11 +38,20 @@ def choose_port(r: Any, word: int, n_words: int, first: int, vc: int, choice: in
 
 
 @kernel
-def differing(r: Any, one: int, other: int, n_words: int) -> np.uint64:
-    """Return the set of k < n_words for which words one + k and other + k differ."""
+def coordinate(r: Any, packed: int, word: int) -> int:
+    """Return the coordinate that shift and mask in words `word`, `word` + 1 cut out of packed ones."""
+    return (np.int64(packed) >> word_at(r, word)["value"]) & word_at(r, word + 1)["value"]
+
+
+@kernel
+def differing(r: Any, one: int, other: int, dimensions: int, word: int, step: int) -> np.uint64:
+    """Return the set of dimensions in which packed coordinates differ; shifts and masks as in `coordinate`,
+    those of dimension k at `word` + k * `step`.
+    """
     found = np.uint64(0)
-    for k in range(n_words):
-        differs = word_at(r, one + k)["value"] != word_at(r, other + k)["value"]
+    changed = np.int64(one) ^ np.int64(other)
+    for k in range(dimensions):
+        differs = coordinate(r, changed, word + k * step) != 0
         found |= np.uint64(1 if differs else 0) << np.uint64(k)
     return found
 

@@ -7,11 +7,12 @@ every path, hence no cycle of waits.
 Fields of ROUTE_NODE:
     level  0 a host that hangs on a router, 1 a node with links to others of its lines
     index  number of the router (of a host: the one it hangs on or is)
-    a      word of the router's coordinates, one word a dimension
+    a      the router's coordinates, packed
     d      of a host: port on its router
-Word 0: dimensions; words 1..: the first port of each dimension's links, counted from a node's first.
+Word 0: dimensions; then per dimension shift and mask of its coordinate, and the first port of its links,
+counted from a node's first.
 
-Memory: 32 bytes a node and 4 bytes per router and dimension.
+Memory: 32 bytes a node.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ from typing import Any
 import numpy as np
 
 from topologies.bits import member_of_few, ones
-from topologies.routing.bitset import differing
+from topologies.routing.bitset import coordinate, differing
 from topologies.routing.next_hop import node_at, pack, pick, word_at
 from uet.base.jit import kernel
 
@@ -38,9 +39,9 @@ def next_hop(r: Any, node: int, destination: int, vc: int, choice: int) -> int:
     if here["index"] == there["index"]:
         return pack(first + there["d"], vc, 1)
     dimensions = np.int64(word_at(r, 0)["value"])
-    wrong = differing(r, here["a"], there["a"], dimensions)
+    wrong = differing(r, here["a"], there["a"], dimensions, 1, 3)
     size = ones(wrong)
-    k = member_of_few(wrong, pick(choice, size))
-    mine, wanted = word_at(r, here["a"] + k)["value"], word_at(r, there["a"] + k)["value"]
-    port = word_at(r, 1 + k)["value"] + wanted - (1 if wanted > mine else 0)
+    word = 1 + 3 * member_of_few(wrong, pick(choice, size))
+    mine, wanted = coordinate(r, here["a"], word), coordinate(r, there["a"], word)
+    port = word_at(r, word + 2)["value"] + wanted - (1 if wanted > mine else 0)
     return pack(first + port, dimensions - size, size)

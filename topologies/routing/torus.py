@@ -5,11 +5,11 @@ and Ni, ISCA 1992), each set free in the order of dimensions; a minimal path wra
 dimension, so `dimensions` + 1 channels suffice, each with the turns of a mesh. Half-way round an even
 ring both ways are minimal; the destination's parity decides, so that pairs balance over both.
 
-Fields of ROUTE_NODE: a word of the host's coordinates, b its parity (sum of coordinates modulo 2).
-Word 0: dimensions; then two words a dimension: its length and its first port on a host. A ring of three
-or more has a port down and a port up, one of two has a single port.
+Fields of ROUTE_NODE: a the host's coordinates, packed, b its parity (sum of coordinates modulo 2).
+Word 0: dimensions; then per dimension shift and mask of its coordinate, its length and its first port on
+a host. A ring of three or more has a port down and a port up, one of two has a single port.
 
-Memory: 32 bytes a host and 4 bytes per host and dimension.
+Memory: 32 bytes a host.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from typing import Any
 import numpy as np
 
 from topologies.bits import member_of_few, ones
+from topologies.routing.bitset import coordinate
 from topologies.routing.next_hop import node_at, pack, pick, word_at
 from uet.base.jit import kernel
 
@@ -30,18 +31,17 @@ def next_hop(r: Any, node: int, destination: int, vc: int, choice: int) -> int:
     first, parity = np.int64(here["first_port"]), np.int64(there["b"])
     down = up = np.uint64(0)
     for k in range(word_at(r, 0)["value"]):
-        length = np.int64(word_at(r, 1 + 2 * k)["value"])
-        ahead = np.int64(word_at(r, there["a"] + k)["value"]) - word_at(r, here["a"] + k)["value"]
-        way = _way(ahead, length, parity)
+        ahead = coordinate(r, there["a"], 1 + 4 * k) - coordinate(r, here["a"], 1 + 4 * k)
+        way = _way(ahead, np.int64(word_at(r, 3 + 4 * k)["value"]), parity)
         down |= np.uint64(1 if way < 0 else 0) << np.uint64(k)
         up |= np.uint64(1 if way > 0 else 0) << np.uint64(k)
     ways = down if down else up
     size = ones(ways)
-    k = member_of_few(ways, pick(choice, size))
-    length = np.int64(word_at(r, 1 + 2 * k)["value"])
+    word = 1 + 4 * member_of_few(ways, pick(choice, size))
+    length = np.int64(word_at(r, word + 2)["value"])
     edge = 0 if down else length - 1
-    wraps = 1 if length > 2 and word_at(r, here["a"] + k)["value"] == edge else 0
-    port = word_at(r, 2 + 2 * k)["value"] + (0 if down or length <= 2 else 1)
+    wraps = 1 if length > 2 and coordinate(r, here["a"], word) == edge else 0
+    port = word_at(r, word + 3)["value"] + (0 if down or length <= 2 else 1)
     return pack(first + port, vc + wraps, size) if size else -1
 
 
