@@ -1,11 +1,11 @@
 from __future__ import annotations
 
-from uet.base.errors import BadInput, CheckFailed, NoAnswer, UetError, Unavailable, nearest
+from uet.base.errors import BadInput, CheckFailed, Interrupted, NoAnswer, UetError, Unavailable, nearest
 
 
 def test_exit_codes() -> None:
-    codes = {e: e.exit_code for e in (UetError, BadInput, NoAnswer, CheckFailed, Unavailable)}
-    assert list(codes.values()) == [1, 2, 3, 4, 5]
+    codes = {e: e.exit_code for e in (UetError, BadInput, NoAnswer, CheckFailed, Unavailable, Interrupted)}
+    assert list(codes.values()) == [1, 2, 3, 4, 5, 130]
 
 
 def test_each_problem_is_a_message_of_its_own() -> None:

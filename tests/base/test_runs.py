@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from uet.base.errors import BadInput, CheckFailed
+from uet.base.errors import BadInput, CheckFailed, Interrupted
 from uet.base.runs import RunFolder, read_manifest, to_json, versions
 
 
@@ -75,7 +75,12 @@ def test_a_folder_that_cannot_be_written_is_refused_before_any_work(tmp_path: Pa
 
 @pytest.mark.parametrize(
     ("error", "status"),
-    [(CheckFailed("wrong bytes"), "invalid"), (KeyboardInterrupt(), "partial"), (ValueError(), None)],
+    [
+        (CheckFailed("wrong bytes"), "invalid"),
+        (KeyboardInterrupt(), "partial"),
+        (Interrupted("stop"), "partial"),
+        (ValueError(), None),
+    ],
 )
 def test_what_an_unfinished_run_leaves_behind(tmp_path: Path, error: BaseException, status: str | None) -> None:
     with pytest.raises(type(error)), RunFolder(tmp_path / "run", "test") as run:

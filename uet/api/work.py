@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from uet.api.fabrics import SpecLike
-from uet.base.errors import UetError
+from uet.base.errors import Interrupted, UetError
 from uet.base.spec import is_file, read_spec
 
 if TYPE_CHECKING:
@@ -181,12 +181,6 @@ def run_schedule(fabric: Fabric, schedule: Schedule, options: SimulationSettings
     summary = _summary(fabric, schedule, result, options, problem)
     summary |= {"startup_s": startup_s, "compile_s": compile_s, "wall_s": time.perf_counter() - started}
     return Run(summary, result.flows, result.ports, None, problem)
-
-
-class Interrupted(UetError):
-    """The user stopped the run; what there is of it was kept."""
-
-    exit_code = 130
 
 
 PERFORMANCE = ("startup_s", "compile_s", "cpu_s", "wall_s", "peak_rss_bytes")

@@ -4,9 +4,10 @@ UetError
 ├── BadInput        2   a value, key, file or option is wrong
 ├── NoAnswer        3   the question is well posed but has no answer (infeasible, unfinished)
 ├── CheckFailed     4   it ran, but its own check of the result failed
-└── Unavailable     5   a privilege or a kernel feature is missing
+├── Unavailable     5   a privilege or a kernel feature is missing
+└── Interrupted   130   the user stopped the run; its partial result was kept and marked
 
-Exit code 0 is success, 1 a bug of ours, 130 an interrupted run whose partial result was kept.
+Exit code 0 is success, 1 a bug of ours.
 """
 
 from __future__ import annotations
@@ -47,6 +48,12 @@ class Unavailable(UetError):
     """A privilege or a kernel feature is missing on this machine."""
 
     exit_code = 5
+
+
+class Interrupted(UetError):
+    """The user stopped the run; what there is of its result was kept."""
+
+    exit_code = 130
 
 
 def nearest(word: str, legal: Iterable[str]) -> str:

@@ -27,7 +27,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-from uet.base.errors import BadInput, UetError
+from uet.base.errors import BadInput, Interrupted, UetError
 
 SCHEMA = "uet.run/1"
 UNHASHED = ("manifest.json", "perf.json")
@@ -132,10 +132,10 @@ class RunFolder:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        if isinstance(error, UetError):
-            self.end_as("invalid", error.messages)
-        elif isinstance(error, KeyboardInterrupt):
+        if isinstance(error, KeyboardInterrupt | Interrupted):
             self.end_as("partial", ["interrupted"])
+        elif isinstance(error, UetError):
+            self.end_as("invalid", error.messages)
         elif error is not None:
             shutil.rmtree(self.folder, ignore_errors=True)
             return

@@ -11,9 +11,7 @@ from typing import Any, NoReturn
 import click
 from click.exceptions import NoArgsIsHelpError
 
-from uet.base.errors import UetError
-
-INTERRUPTED = 130
+from uet.base.errors import Interrupted, UetError
 
 COMMANDS = {
     "catalogue": ("uet.cli.catalogue", "Price lists: parts with price, power and source."),
@@ -81,7 +79,7 @@ def run(arguments: Sequence[str]) -> int:
     except UetError as error:
         return report(error.messages, error.exit_code, as_json)
     except (KeyboardInterrupt, click.Abort):
-        return report(["interrupted"], INTERRUPTED, as_json)
+        return report(["interrupted"], Interrupted.exit_code, as_json)
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # keeps Python's flush at exit quiet
         return 1
