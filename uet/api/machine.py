@@ -84,21 +84,22 @@ def _library_checks() -> list[Check]:
 
 
 def _kernel_checks() -> list[Check]:
-    from uet.base.jit import CACHE_DIRECTORY, JIT, kernel_digest
+    from uet.base.jit import JIT
+    from uet.base.kernel_cache import DIRECTORY
 
-    compiled = len(list(CACHE_DIRECTORY.glob("**/*.nbi")))
-    temporary = CACHE_DIRECTORY.is_relative_to(tempfile.gettempdir()) and "NUMBA_CACHE_DIR" not in os.environ
+    compiled = len(list(DIRECTORY.glob("**/*.nbi")))
+    temporary = DIRECTORY.is_relative_to(tempfile.gettempdir()) and "NUMBA_CACHE_DIR" not in os.environ
     return [
         Check(
             "compiler", JIT, "numba compiles kernels" if JIT else "NUMBA_DISABLE_JIT is set: plain Python",
             None if JIT else "unset NUMBA_DISABLE_JIT",
         ),
         Check(
-            "kernels", None, f"{compiled} compiled for source digest {kernel_digest()}"
+            "kernels", None, f"{compiled} compiled"
             if compiled else "none compiled yet; the first simulation takes up to a minute longer",
         ),
         Check(
-            "kernel cache", os.access(CACHE_DIRECTORY, os.W_OK) and not temporary, str(CACHE_DIRECTORY),
+            "kernel cache", os.access(DIRECTORY, os.W_OK) and not temporary, str(DIRECTORY),
             "set NUMBA_CACHE_DIR to a writable folder, or every process compiles anew" if temporary else None,
         ),
     ]  # fmt: skip

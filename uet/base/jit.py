@@ -2,9 +2,8 @@
 
 Three ideas, all here and nowhere else:
 
-* `kernel` compiles a function with numba, releases the GIL and caches the machine code on disk.
-  numba's own cache does not notice an edit in a *callee's* file, so the cache directory is named
-  after the content of every file that uses this module.
+* `kernel` compiles a function with numba, releases the GIL and caches the machine code on disk,
+  keyed by the content of all it is compiled from (`uet.base.kernel_cache`).
 * A `World` is a set of record tables seen by kernels as one record of addresses. Kernels take it
   as a single argument `w` and fetch rows with accessors made by `rows`: a row is a plain pointer,
   so nothing is copied or reference counted, and callees need no forced inlining.
@@ -16,62 +15,22 @@ With NUMBA_DISABLE_JIT=1 all three work as plain Python over the same numpy tabl
 
 from __future__ import annotations
 
-import hashlib
-import os
-import sys
-import tempfile
 from collections.abc import Callable, Mapping
-from pathlib import Path
 from typing import Any
 
+import numba
 import numpy as np
+from llvmlite import ir
+from numba.core import types
+from numba.core.caching import CacheImpl
+from numba.core.types.containers import BaseTuple, StarArgTuple
+from numba.extending import intrinsic
 
+from uet.base.kernel_cache import LOCATOR
 from uet.base.tables import Records, Table
 
-PACKAGES = ("uet", "topologies", "solvers", "emulation")
-
-
-def kernel_digest() -> str:
-    """Return a digest of the build mode and of every file of ours that kernels are compiled from.
-
-    Those are the files that define kernels and their siblings, whose constants kernels freeze.
-    """
-    root = Path(__file__).resolve().parents[2]
-    mode = sys.version + os.environ.get("NUMBA_BOUNDSCHECK", "")
-    digest = hashlib.sha256(mode.encode())
-    for package in PACKAGES:
-        sources = {path: path.read_bytes() for path in sorted((root / package).rglob("*.py"))}
-        rooms = {path.parent for path, source in sources.items() if b"uet.base.jit import" in source}
-        for path, source in sources.items():
-            if path.parent in rooms or path.name in ("jit.py", "tables.py"):
-                digest.update(path.name.encode() + source)
-    return digest.hexdigest()[:16]
-
-
-def _choose_cache_directory() -> Path:
-    """Point numba at a directory named by `kernel_digest`, below NUMBA_CACHE_DIR or the user's cache."""
-    import platformdirs
-
-    base = Path(os.environ.get("NUMBA_CACHE_DIR") or platformdirs.user_cache_dir("uet"))
-    name = f"kernels-{kernel_digest()}"
-    directory = base if base.name == name else base / name  # a child process inherits our choice
-    try:
-        directory.mkdir(parents=True, exist_ok=True)
-    except OSError:
-        directory = Path(tempfile.mkdtemp(prefix="uet-kernels-"))
-    os.environ["NUMBA_CACHE_DIR"] = str(directory)
-    return directory
-
-
-CACHE_DIRECTORY = _choose_cache_directory()
-CACHE_WAS_EMPTY = not any(CACHE_DIRECTORY.glob("**/*.nbi")) if CACHE_DIRECTORY.is_dir() else True
-
-import numba  # noqa: E402  (the cache directory must be known first)
-from llvmlite import ir  # noqa: E402
-from numba.core import types  # noqa: E402
-from numba.core.types.containers import BaseTuple, StarArgTuple  # noqa: E402
-from numba.extending import intrinsic  # noqa: E402
-
+# Our kernels first; other libraries' find their places as ever.
+numba.config.CACHE_LOCATOR_CLASSES = ",".join([LOCATOR, *(c.__name__ for c in CacheImpl._locator_classes)])
 JIT = not numba.config.DISABLE_JIT
 BOUNDSCHECK = bool(numba.config.BOUNDSCHECK)
 if not JIT:
