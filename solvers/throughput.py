@@ -1,0 +1,75 @@
+"""`throughput`: how much of a demand a network carries, by the cheapest method that settles it.
+
+1. Shortest paths by hops, spread evenly, against the bounds by distance and by what leaves each node:
+   exact on tori, HyperX, Hamming graphs, Slim Fly and full trees.
+2. Few classes of arcs under the symmetries that were found: exact by column generation.
+3. Small programs: exact linear program.
+4. All else: multiplicative weights, certified bounds.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from solvers import columns, flow_lp, weights
+from solvers.bound import EXACT_GAP, Bound
+from solvers.concurrent import ConcurrentFlow
+from solvers.demand import Demand
+from solvers.network import Network
+from solvers.symmetry import find
+
+FEW_CLASSES, MANY_CLASSES = 60, 300
+SMALL_PROGRAM = 60_000
+DEFAULT_WORK = 3_000_000_000
+"""Arc visits that bounds may take by default: about a minute on one core."""
+DEFAULT_TOLERANCE = 0.01
+
+
+def throughput(
+    network: Network,
+    demand: Demand,
+    tolerance: float = DEFAULT_TOLERANCE,
+    work: int = DEFAULT_WORK,
+    enough: float = np.inf,
+    seed: int = 1,
+) -> Bound:
+    """Return bounds on theta, the part of the demand that can be carried; infinite if nothing is demanded.
+
+    Exact where that is cheap; else the bounds close to a relative gap of `tolerance` unless `work` arc
+    visits are used up. A lower bound of `enough` ends the search early. Same seed, same result.
+    """
+    if len(demand.sources) == 0:
+        return Bound(np.inf, np.inf, "no traffic crosses the network")
+    problem = ConcurrentFlow(network, demand, find(network, demand, seed))
+    load, hops = problem.spread()
+    if hops == np.inf:
+        return Bound(0.0, 0.0, "some accelerators cannot reach each other")
+    start = _first(problem, problem.lower(load), hops)
+    if start.exact or start.lower >= enough:
+        return start
+    if problem.n_classes <= FEW_CLASSES:
+        return _named(columns.solve(problem), "exact by column generation over", problem)
+    if problem.work <= SMALL_PROGRAM:
+        return _named(flow_lp.solve(problem, start.upper), "exact linear program over", problem)
+    if problem.n_classes <= MANY_CLASSES:
+        return _named(columns.solve(problem), "exact by column generation over", problem)
+    if start.gap <= tolerance:
+        return start
+    closer = weights.solve(problem, start, tolerance, work // problem.work, seed)
+    return _named(closer, "multiplicative weights over", problem)
+
+
+def _first(problem: ConcurrentFlow, lower: float, hops: float) -> Bound:
+    """Return what spreading over shortest paths and two simple upper bounds tell."""
+    by_distance = float(problem.capacity.sum()) / hops
+    by_node = problem.node_cut()
+    upper = max(lower, min(by_distance, by_node))
+    name = "distance" if by_distance <= by_node else "node cut"
+    met = (upper - lower) <= EXACT_GAP * lower
+    return Bound(lower, upper, f"even spread over shortest paths {'meets' if met else 'and'} the {name} bound")
+
+
+def _named(bound: Bound, method: str, problem: ConcurrentFlow) -> Bound:
+    """Say how large the problem was after symmetry."""
+    found = f"{len(problem.sources)} sources and {problem.n_classes} classes of arcs"
+    return Bound(bound.lower, bound.upper, f"{method} {found}")
