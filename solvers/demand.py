@@ -90,16 +90,18 @@ def alltoall(network: Network, job_of_host: ArrayLike = 0) -> Demand:
     )
 
 
-def pairs(network: Network, source: ArrayLike, destination: ArrayLike) -> Demand:
-    """Return a demand of full injection from each host source[i] to host destination[i].
+def pairs(network: Network, source: ArrayLike, destination: ArrayLike, share: ArrayLike = 1.0) -> Demand:
+    """Return a demand of `share` injections from each host source[i] to host destination[i].
 
     Raises BadInput when a host number is out of range.
     """
     ends = np.stack([np.asarray(source, np.int64), np.asarray(destination, np.int64)])
     if ends.size and (ends.min() < 0 or ends.max() >= network.n_hosts):
         raise BadInput(f"a pair names a host outside 0..{network.n_hosts - 1}; name accelerators of the fabric")
+    shares = np.broadcast_to(np.asarray(share, np.float64), ends.shape[1])
     a, b = network.node_of_host[ends]
-    keys, counts = np.unique((a * network.n_nodes + b)[a != b], return_counts=True)
+    apart = a != b
+    keys, which = np.unique((a * network.n_nodes + b)[apart], return_inverse=True)
     tails, members = keys // network.n_nodes, keys % network.n_nodes
     nodes, first = np.unique(tails, return_index=True)
     uses: NDArray[np.bool_] = np.isin(np.arange(network.n_nodes), nodes)
@@ -109,5 +111,5 @@ def pairs(network: Network, source: ArrayLike, destination: ArrayLike) -> Demand
         np.ones(len(nodes)),
         np.append(first, len(members)).astype(np.int64),
         members,
-        counts * network.injection_gbps,
+        np.bincount(which, shares[apart], len(keys)) * network.injection_gbps,
     )

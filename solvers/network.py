@@ -76,9 +76,9 @@ class Network:
         return np.bincount(self.node_of_host, minlength=self.n_nodes).astype(np.int64)
 
     def access_fraction(self, hosts: Flags | None = None) -> float:
-        """Return the slowest access link of `hosts` (default: all that live) relative to injection, at most 1."""
+        """Return the slowest access link of `hosts` (default: all that live) in injections, infinite without any."""
         access = self.access_gbps[self.alive if hosts is None else hosts]
-        return float(min(1.0, access.min(initial=np.inf) / self.injection_gbps))
+        return float(access.min(initial=np.inf) / self.injection_gbps)
 
 
 def network_of(fabric: Fabric, damage: Damage | None = None) -> Network:

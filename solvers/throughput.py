@@ -9,6 +9,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 
 from solvers import columns, flow_lp, weights
@@ -20,24 +22,28 @@ from solvers.symmetry import find
 
 FEW_CLASSES, MANY_CLASSES = 60, 300
 SMALL_PROGRAM = 60_000
-DEFAULT_WORK = 3_000_000_000
-"""Arc visits that bounds may take by default: about a minute on one core."""
-DEFAULT_TOLERANCE = 0.01
+
+
+@dataclass(frozen=True)
+class Effort:
+    """How hard to try where an exact answer would take long.
+
+    The bounds close to a relative gap of `tolerance`, or `work` arc visits are spent; the default takes
+    about half a minute on one core.
+    """
+
+    tolerance: float = 0.01
+    work: int = 3_000_000_000
 
 
 def throughput(
-    network: Network,
-    demand: Demand,
-    tolerance: float = DEFAULT_TOLERANCE,
-    work: int = DEFAULT_WORK,
-    enough: float = np.inf,
-    seed: int = 1,
+    network: Network, demand: Demand, effort: Effort | None = None, enough: float = np.inf, seed: int = 1
 ) -> Bound:
     """Return bounds on theta, the part of the demand that can be carried; infinite if nothing is demanded.
 
-    Exact where that is cheap; else the bounds close to a relative gap of `tolerance` unless `work` arc
-    visits are used up. A lower bound of `enough` ends the search early. Same seed, same result.
+    Exact where that is cheap; else with the `effort` given. A lower bound of `enough` will do where an exact answer is not cheap. Same seed, same result.
     """
+    effort = effort or Effort()
     if len(demand.sources) == 0:
         return Bound(np.inf, np.inf, "no traffic crosses the network")
     problem = ConcurrentFlow(network, demand, find(network, demand, seed))
@@ -45,17 +51,19 @@ def throughput(
     if hops == np.inf:
         return Bound(0.0, 0.0, "some accelerators cannot reach each other")
     start = _first(problem, problem.lower(load), hops)
-    if start.exact or start.lower >= enough:
+    if start.exact:
         return start
     if problem.n_classes <= FEW_CLASSES:
         return _named(columns.solve(problem), "exact by column generation over", problem)
     if problem.work <= SMALL_PROGRAM:
         return _named(flow_lp.solve(problem, start.upper), "exact linear program over", problem)
+    if start.lower >= enough:
+        return start
     if problem.n_classes <= MANY_CLASSES:
         return _named(columns.solve(problem), "exact by column generation over", problem)
-    if start.gap <= tolerance:
+    if start.gap <= effort.tolerance:
         return start
-    closer = weights.solve(problem, start, tolerance, work // problem.work, seed)
+    closer = weights.solve(problem, start, effort.tolerance, effort.work // problem.work, seed, enough)
     return _named(closer, "multiplicative weights over", problem)
 
 

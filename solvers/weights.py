@@ -25,17 +25,19 @@ FIRST_ROUNDS = 10
 ROUTINGS_PER_STAGE = 10
 
 
-def solve(problem: ConcurrentFlow, start: Bound, tolerance: float, most_rounds: int, seed: int = 1) -> Bound:
+def solve(
+    problem: ConcurrentFlow, start: Bound, tolerance: float, most_rounds: int, seed: int = 1, enough: float = np.inf
+) -> Bound:
     """Return bounds on theta, at least as good as `start`.
 
-    They close to `tolerance`, or the rounds of all stages together reach `most_rounds`.
+    They close to `tolerance`, or the lower one reaches `enough`, or the rounds of all stages `most_rounds`.
     """
     rng = np.random.default_rng(seed)
     unit, lower, upper = start.upper, start.lower, start.upper
     length = problem.arcs_in_class / problem.capacity
     routings: list[Floats] = []
     step, left, rounds = FIRST_STEP, most_rounds, FIRST_ROUNDS
-    while left > 0 and upper - lower > tolerance * lower:
+    while left > 0 and upper - lower > tolerance * lower and lower < enough:
         mean = np.zeros(problem.n_classes)
         routings += _stage(problem, length, mean, min(rounds, left), unit, step, rng)
         left -= min(rounds, left)

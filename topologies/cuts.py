@@ -80,7 +80,7 @@ class CutModel:
         self.gbps = fabric.links["gbps"] * float(fabric.planes)
         every = np.arange(fabric.n_hosts)
         self.host = Border("host", every, *_host_ends(fabric))
-        self.unit_gbps = float(self.host.sums(self.gbps).mean())
+        self.unit_gbps = fabric.injection_gbps
         found = [Border(name, label, *_leaving_ends(fabric, label)) for name, label in partitions_of_hosts(fabric)]
         self.borders = [b for b in found if (b.sums(self.gbps) > 0).all()]
 
@@ -131,17 +131,22 @@ def _group_of_host(fabric: Fabric) -> Ints | None:
     return group if (group >= 0).all() else None
 
 
+def _scale_out_links(fabric: Fabric) -> NDArray[np.bool_]:
+    """Tell which links are not those of an island, [n_links]; all of them in a fabric that has no others."""
+    outside = fabric.links["kind"] != LINK_CLASSES.index("nvlink")
+    return outside if outside.any() else ~outside
+
+
 def _scale_out_ports(fabric: Fabric) -> Ints:
-    """Return the ports of hosts whose links are not those of an island."""
-    island = fabric.links["kind"][fabric.ports["link"]] == LINK_CLASSES.index("nvlink")
-    return np.flatnonzero((fabric.ports["node"] < fabric.n_hosts) & ~island)
+    """Return the ports of hosts that lead out of islands."""
+    return np.flatnonzero((fabric.ports["node"] < fabric.n_hosts) & _scale_out_links(fabric)[fabric.ports["link"]])
 
 
 def _host_ends(fabric: Fabric) -> tuple[Ints, Ints]:
     """Return the host at each end of each scale-out link, [n_links], -1 where there is none."""
-    island = fabric.links["kind"] == LINK_CLASSES.index("nvlink")
+    outside = _scale_out_links(fabric)
     a, b = (fabric.ports["node"][fabric.links[end]].astype(np.int64) for end in ("port_a", "port_b"))
-    return np.where((a < fabric.n_hosts) & ~island, a, -1), np.where((b < fabric.n_hosts) & ~island, b, -1)
+    return np.where((a < fabric.n_hosts) & outside, a, -1), np.where((b < fabric.n_hosts) & outside, b, -1)
 
 
 def _leaving_ends(fabric: Fabric, label: Ints) -> tuple[Ints, Ints]:

@@ -22,13 +22,13 @@ MOST_SHAPES = 24  # tried for one job; later ones are less compact still
 
 
 class BlockAllocator(Allocator):
-    """Gives out blocks of a torus whose hosts are numbered with the last dimension fastest."""
+    """Gives out blocks of a torus whose hosts are numbered with the first dimension fastest."""
 
     def __init__(self, fabric: Fabric, cuts: Cuts, host_down: NDArray[np.bool_]) -> None:
         """Take the dimensions from the fabric's `dims`."""
         super().__init__(fabric, cuts, host_down, ())
         self.dims: tuple[int, ...] = tuple(fabric.parameters["dims"])
-        self._hosts = np.arange(fabric.n_hosts).reshape(self.dims)
+        self._hosts = np.arange(fabric.n_hosts).reshape(self.dims, order="F")
         self._shapes = cache(lambda size: block_shapes(size, self.dims))
 
     def can_ever(self, size: int) -> bool:
@@ -37,7 +37,7 @@ class BlockAllocator(Allocator):
 
     def find(self, size: int) -> Allocation | None:
         """Return the first free block of at least `size` hosts, or None."""
-        free = self.free.reshape(self.dims)
+        free = self.free.reshape(self.dims, order="F")
         n_free = int(free.sum())
         shapes: list[tuple[int, ...]] = self._shapes(size)
         best = corner_links(shapes[0], self.dims)

@@ -17,12 +17,12 @@ def permutation(n_ranks: int, size_bytes: int, seed: int) -> Schedule:
     if n_ranks < 2:
         raise BadInput(f"permutation: {n_ranks} rank has nobody to send to; use at least 2")
     builder = ScheduleBuilder("permutation", n_ranks, 2 * size_bytes, result="messages")
-    targets = _derangement(n_ranks, np.random.default_rng(seed))
+    targets = derangement(n_ranks, np.random.default_rng(seed))
     builder.transfer(np.arange(n_ranks), targets, size_bytes, to_offset=size_bytes)
     return builder.build()
 
 
-def _derangement(n: int, rng: np.random.Generator) -> np.ndarray[tuple[int], np.dtype[np.int64]]:
+def derangement(n: int, rng: np.random.Generator) -> np.ndarray[tuple[int], np.dtype[np.int64]]:
     """Draw permutations until one has no fixed point (about e draws): uniform over derangements."""
     while True:
         targets = rng.permutation(n)
