@@ -54,7 +54,7 @@ def allreduce(
     """Return bounds on the bandwidth that each of several jobs gets when all of them run, in injections.
 
     All jobs use the same algorithm, the one that is best for the slowest of them. Optimal routes are
-    looked for, with a tenth of the `effort` for each algorithm, where minimal ones do not meet the bound.
+    looked for, with a thirtieth of the `effort` for each algorithm, where minimal ones do not meet the bound.
     """
     effort = effort or Effort()
     jobs = [job for job in jobs if len(job.hosts) > 1]
@@ -68,7 +68,7 @@ def allreduce(
         sums.append(join(parts))
     best, how = max((sprayed(network, s), f"{s.algorithm} over minimal paths") for s in sums)
     if best < upper * (1 - EXACT_GAP):
-        less = Effort(effort.tolerance, effort.work // 10)
+        less = Effort(effort.tolerance, effort.work // 30)
         routed = max((rerouted(network, s, less), f"{s.algorithm} over optimal paths") for s in sums)
         best, how = max((best, how), routed)
     met = best >= upper * (1 - EXACT_GAP)

@@ -100,9 +100,7 @@ def carried(network: Network, demand: Demand, access: float, effort: Effort, see
     return throughput(network, demand, effort, min(access, 1.0), seed)
 
 
-def bandwidth_of(
-    fabric: Fabric, pattern: str, network: Network, bound: Bound, access: float, where: str
-) -> Bandwidth:
+def bandwidth_of(fabric: Fabric, pattern: str, network: Network, bound: Bound, access: float, where: str) -> Bandwidth:
     """Return the bandwidth that bounds on the uncapped fraction and the share of `access` links give."""
     injection_gbps = network.injection_gbps * network.planes
     value = min(bound.lower, access)

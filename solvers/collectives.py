@@ -8,6 +8,7 @@ cut into chunks, so an algorithm's time is that of its total traffic. Algorithms
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 
 import numpy as np
@@ -47,17 +48,12 @@ def algorithms(fabric: Fabric, hosts: Ints, shape: tuple[int, ...] = ()) -> Iter
     if len(shape) > 1:
         yield torus(hosts, shape)
     if len(shape) == 2:
-        try:
+        with suppress(BadInput):  # this grid has no two disjoint Hamiltonian cycles
             yield dual_rings(hosts, shape[0], shape[1])
-        except BadInput:
-            pass  # this grid has no two disjoint Hamiltonian cycles
-    boxes = chassis(fabric)
-    if boxes is not None:
-        _, count = np.unique(boxes[hosts], return_counts=True)
-        if 1 < len(count) < len(hosts) and (count == count[0]).all():
-            yield hierarchical(hosts[np.argsort(boxes[hosts], kind="stable")].reshape(-1, count[0]))
-        elif len(count) == 1:
-            yield hierarchical(hosts[None, :])
+    box = chassis(fabric)[hosts]
+    _, count = np.unique(box, return_counts=True)
+    if len(count) < len(hosts) and (count == count[0]).all():
+        yield hierarchical(hosts[np.argsort(box, kind="stable")].reshape(-1, count[0]))
 
 
 def ring(hosts: Ints) -> Traffic:
@@ -87,7 +83,7 @@ def torus(hosts: Ints, shape: tuple[int, ...]) -> Traffic:
     along = np.zeros(d)
     for first in range(d):
         left = 1.0 / (2 * d)
-        for dimension in np.roll(np.arange(d), -first):
+        for dimension in np.roll(np.arange(d), -first).tolist():
             along[dimension] += 2 * left * (shape[dimension] - 1) / shape[dimension]
             left /= shape[dimension]
     sources, targets, shares = [], [], []

@@ -19,6 +19,8 @@ from solvers.paths import breadth_first, fill_row, load_all_shortest, load_tree,
 from solvers.symmetry import Symmetry
 from uet.base.jit import kernel
 
+Arrays = tuple[np.ndarray, ...]
+
 
 class ConcurrentFlow:
     """Network, demand and symmetry; `sources` [s] with `multiplicity` [s], `capacity` [classes] in Gb/s."""
@@ -29,7 +31,7 @@ class ConcurrentFlow:
         self.sources, self.multiplicity = symmetry.representatives(demand.sources)
         self.arc_class = symmetry.arc_orbit
         self.n_classes = symmetry.n_arc_orbits
-        self.capacity: Floats = np.bincount(self.arc_class, network.capacity_gbps, self.n_classes)
+        self.capacity = np.bincount(self.arc_class, network.capacity_gbps, self.n_classes).astype(np.float64)
         self.arcs_in_class: Ints = np.bincount(self.arc_class, minlength=self.n_classes)
 
     @property
@@ -71,8 +73,8 @@ class ConcurrentFlow:
         n = self.network
         load = np.zeros(self.n_classes)
         total = _spread(
-            self.sources, self.multiplicity, n.first_arc, n.head, n.reverse, n.capacity_gbps, self.arc_class, n.forwards,
-            self.rows, self.scratch[1], self.scratch[2], self.scratch[4], load,
+            self.sources, self.multiplicity, n.first_arc, n.head, n.reverse, n.capacity_gbps, self.arc_class,
+            n.forwards, self.rows, self.scratch[1], self.scratch[2], self.scratch[4], load,
         )  # fmt: skip
         return load, float(total)
 
@@ -94,7 +96,7 @@ class ConcurrentFlow:
 @kernel
 def _trees(
     sources: np.ndarray, multiplicity: np.ndarray, first_arc: np.ndarray, tail: np.ndarray, head: np.ndarray,
-    arc_class: np.ndarray, length: np.ndarray, forwards: np.ndarray, rows: tuple, scratch: tuple, loads: np.ndarray,
+    arc_class: np.ndarray, length: np.ndarray, forwards: np.ndarray, rows: Arrays, scratch: Arrays, loads: np.ndarray,
 ) -> float:  # fmt: skip
     distance, entry, queue, marks, row = scratch
     total = 0.0
@@ -111,7 +113,7 @@ def _trees(
 @kernel
 def _spread(
     sources: np.ndarray, multiplicity: np.ndarray, first_arc: np.ndarray, head: np.ndarray, back: np.ndarray,
-    capacity: np.ndarray, arc_class: np.ndarray, forwards: np.ndarray, rows: tuple, hops: np.ndarray,
+    capacity: np.ndarray, arc_class: np.ndarray, forwards: np.ndarray, rows: Arrays, hops: np.ndarray,
     order: np.ndarray, row: np.ndarray, load: np.ndarray,
 ) -> float:  # fmt: skip
     total = 0.0

@@ -111,5 +111,5 @@ def pairs(network: Network, source: ArrayLike, destination: ArrayLike, share: Ar
         np.ones(len(nodes)),
         np.append(first, len(members)).astype(np.int64),
         members,
-        np.bincount(which, shares[apart], len(keys)) * network.injection_gbps,
+        np.bincount(which, shares[apart] * network.injection_gbps, len(keys)).astype(np.float64),
     )

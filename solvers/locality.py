@@ -9,7 +9,7 @@ to be the extreme; `Bandwidth.any_traffic` is a bound for every placement.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -19,7 +19,7 @@ from solvers.allreduce import Job, allreduce, whole_machine
 from solvers.bandwidth import Bandwidth, bandwidth_of, carried, connected, domain
 from solvers.bound import Bound
 from solvers.demand import alltoall
-from solvers.network import Ints, Network, network_of
+from solvers.network import Network, network_of
 from solvers.throughput import Effort
 from topologies.cuts import partitions_of_hosts
 from topologies.fabric import Fabric
@@ -42,8 +42,15 @@ class Step:
     worst: Bandwidth
 
     def as_dict(self) -> dict[str, Any]:
-        """Return the fields as plain data."""
-        return asdict(self)
+        """Return what differs between steps as plain data."""
+        return {"size": self.size, "jobs": self.jobs, "best": _differing(self.best), "worst": _differing(self.worst)}
+
+
+def _differing(found: Bandwidth) -> dict[str, Any]:
+    whole = asdict(found)
+    return {
+        key: whole[key] for key in ("gbps_per_accelerator", "fraction", "lower", "upper", "exact", "method", "domain")
+    }
 
 
 def profile_sizes(fabric: Fabric, working: int) -> list[int]:

@@ -166,7 +166,7 @@ def _merge(tail: Ints, head: Ints, rate: Floats) -> tuple[Ints, Ints, Floats]:
     """Sort arcs by (tail, head) and add up parallel ones."""
     n = int(max(tail.max(initial=0), head.max(initial=0))) + 1
     keys, index = np.unique(tail * n + head, return_inverse=True)
-    return keys // n, keys % n, np.bincount(index, rate, len(keys))
+    return keys // n, keys % n, np.bincount(index, rate, len(keys)).astype(np.float64)
 
 
 def _hosts_must_forward(switch: Flags, tail: Ints, head: Ints) -> bool:

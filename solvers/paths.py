@@ -141,3 +141,70 @@ def load_all_shortest(
                 share = row[node] * capacity[back[arc]] / total
                 load[arc_class[back[arc]]] += scale * share
                 row[other] += share
+
+
+@kernel
+def load_logit(
+    source: int, first_arc: np.ndarray, head: np.ndarray, back: np.ndarray, arc_class: np.ndarray,
+    length: np.ndarray, forwards: np.ndarray, distance: np.ndarray, order: np.ndarray, weight: np.ndarray,
+    row: np.ndarray, sharpness: float, scale: float, load: np.ndarray,
+) -> None:  # fmt: skip
+    """Send `row` over all paths that lead away from `source`, short ones first (Dial 1971).
+
+    A path's share falls with exp(-sharpness * detour), the detour being its length beyond the shortest
+    one's. `distance` is that of `shortest_tree`. Adds `scale` times the flow to `load` per class; `row` is
+    used up, `order` and `weight` are scratch.
+    """
+    reached = _by_distance(distance, order)
+    weight[:] = 0.0
+    weight[source] = 1.0
+    for k in range(reached):
+        node = order[k]
+        if forwards[node] == 0 and node != source:
+            continue
+        for arc in range(first_arc[node], first_arc[node + 1]):
+            other = head[arc]
+            if distance[other] > distance[node]:
+                detour = distance[node] + length[arc_class[arc]] - distance[other]
+                weight[other] += weight[node] * np.exp(-sharpness * detour)
+    for k in range(reached - 1, 0, -1):
+        node = order[k]
+        if row[node] <= 0.0:
+            continue
+        flow = row[node] / weight[node]
+        for arc in range(first_arc[node], first_arc[node + 1]):
+            other = head[arc]
+            if distance[other] < distance[node] and (forwards[other] != 0 or other == source):
+                kind = arc_class[back[arc]]
+                detour = distance[other] + length[kind] - distance[node]
+                share = flow * weight[other] * np.exp(-sharpness * detour)
+                load[kind] += scale * share
+                row[other] += share
+
+
+@kernel
+def _by_distance(distance: np.ndarray, order: np.ndarray) -> int:
+    """Write the nodes that have a distance into `order`, the nearest first (heap sort); return how many."""
+    size = 0
+    for node in range(len(distance)):
+        if distance[node] < np.inf:
+            order[size] = node
+            size += 1
+    for half in range(size // 2 - 1, -1, -1):
+        _sink(order, half, size, distance)
+    for last in range(size - 1, 0, -1):
+        order[0], order[last] = order[last], order[0]
+        _sink(order, 0, last, distance)
+    return size
+
+
+@kernel
+def _sink(order: np.ndarray, at: int, size: int, distance: np.ndarray) -> None:
+    while 2 * at + 1 < size:
+        below = 2 * at + 1
+        if below + 1 < size and distance[order[below + 1]] > distance[order[below]]:
+            below += 1
+        if distance[order[below]] <= distance[order[at]]:
+            return
+        order[at], order[below] = order[below], order[at]
+        at = below

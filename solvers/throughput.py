@@ -41,7 +41,8 @@ def throughput(
 ) -> Bound:
     """Return bounds on theta, the part of the demand that can be carried; infinite if nothing is demanded.
 
-    Exact where that is cheap; else with the `effort` given. A lower bound of `enough` will do where an exact answer is not cheap. Same seed, same result.
+    Exact where that is cheap; else with the `effort` given, of which less is spent once the lower bound
+    reaches `enough`. Same seed, same result.
     """
     effort = effort or Effort()
     if len(demand.sources) == 0:

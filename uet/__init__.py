@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from uet.api.bandwidth import bandwidth, draw_profile
     from uet.api.fabrics import (
         cost,
         draw_topology,
@@ -25,11 +26,13 @@ if TYPE_CHECKING:
     from uet.api.work import show_workload, simulate
 
 __all__ = [
+    "bandwidth",
     "cost",
     "decode",
     "decode_capture",
     "describe",
     "doctor",
+    "draw_profile",
     "draw_topology",
     "encode",
     "export_topology",

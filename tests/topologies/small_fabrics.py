@@ -57,8 +57,8 @@ def ring(hosts: int, board: int, planes: int = 1) -> Fabric:
 
 
 def torus(dims: tuple[int, ...], planes: int = 1) -> Fabric:
-    """A torus without switches, every link an optical cable; the last dimension is numbered fastest."""
-    hosts = np.arange(int(np.prod(dims))).reshape(dims)
+    """A torus without switches, every link an optical cable; the first dimension is numbered fastest."""
+    hosts = np.arange(int(np.prod(dims))).reshape(dims, order="F")
     build = FabricBuilder(hosts.size)
     n = 0
     for axis, size in enumerate(dims):

@@ -122,7 +122,7 @@ def test_blocks_are_found_exactly_when_there_are_some(dims: tuple[int, ...], siz
     machine = allocator(fabric)
     assert isinstance(machine, BlockAllocator)
     machine.free = np.array([not occupied >> k & 1 for k in range(fabric.n_hosts)])
-    free = machine.free.reshape(dims)
+    free = machine.free.reshape(dims, order="F")
 
     def fits(shape: tuple[int, ...], corner: tuple[int, ...]) -> bool:
         block = np.ix_(*[(c + np.arange(s)) % d for c, s, d in zip(corner, shape, dims, strict=True)])
@@ -280,3 +280,13 @@ def test_options_fill_a_hammingmesh_as_published() -> None:
     assert 0.65 < greedy < shapes < everything
     assert everything > 0.93
     assert failed < everything
+
+
+def test_blocks_of_a_built_torus_are_contiguous() -> None:
+    fabric = build("torus:dims=4x8")
+    found = allocator(fabric).find(8)
+    assert found is not None and found.shape == (4, 2)
+    hosts = set(found.hosts.tolist())
+    node = fabric.ports["node"]
+    inside = sum(int(node[a]) in hosts and int(node[b]) in hosts for a, b in fabric.links[["port_a", "port_b"]])
+    assert inside == 2 * 4 + 4  # two rings of four, and four links between them

@@ -4,6 +4,7 @@
 first used, so that importing `uet` costs nothing.
 
     fabrics     list_topologies show_topology export_topology draw_topology cost list_catalogues show_catalogue
+    bandwidth   bandwidth draw_profile
     work        show_workload simulate
     packets     decode decode_capture encode describe
     machine     doctor
@@ -14,11 +15,13 @@ first used, so that importing `uet` costs nothing.
 from __future__ import annotations
 
 FUNCTIONS = {
+    "bandwidth": "uet.api.bandwidth",
     "cost": "uet.api.fabrics",
     "decode": "uet.api.packets",
     "decode_capture": "uet.api.packets",
     "describe": "uet.api.packets",
     "doctor": "uet.api.machine",
+    "draw_profile": "uet.api.bandwidth",
     "draw_topology": "uet.api.fabrics",
     "encode": "uet.api.packets",
     "export_topology": "uet.api.fabrics",

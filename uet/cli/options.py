@@ -43,6 +43,11 @@ def _dry_run() -> Any:
     return click.option("--dry-run", is_flag=True, help="Check everything, say what would be done, and stop.")
 
 
+def _fail() -> Any:
+    text = "Take parts out first, such as 'board 3,4; link leaf0-spine1; random links=10'."
+    return click.option("--fail", metavar="EVENTS", default="", help=text)
+
+
 def _verbose() -> Any:
     text = "Say more on stderr, and show the traceback of an internal error."
     return click.option("--verbose", is_flag=True, envvar="UET_VERBOSE", help=text)
@@ -50,6 +55,7 @@ def _verbose() -> Any:
 
 SHARED = {
     "json": _json, "out": _out, "seed": _seed, "set": _set, "quiet": _quiet, "force": _force, "dry-run": _dry_run,
+    "fail": _fail,
     "verbose": _verbose,
 }  # fmt: skip
 
