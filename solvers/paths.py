@@ -148,12 +148,13 @@ def load_logit(
     source: int, first_arc: np.ndarray, head: np.ndarray, back: np.ndarray, arc_class: np.ndarray,
     length: np.ndarray, forwards: np.ndarray, distance: np.ndarray, order: np.ndarray, weight: np.ndarray,
     row: np.ndarray, sharpness: float, scale: float, load: np.ndarray,
-) -> None:  # fmt: skip
+) -> bool:  # fmt: skip
     """Send `row` over all paths that lead away from `source`, short ones first (Dial 1971).
 
     A path's share falls with exp(-sharpness * detour), the detour being its length beyond the shortest
     one's. `distance` is that of `shortest_tree`. Adds `scale` times the flow to `load` per class; `row` is
-    used up, `order` and `weight` are scratch.
+    used up, `order` and `weight` are scratch. Does nothing and returns False where lengths differ by so
+    much that rounding leaves some destination without such a path.
     """
     reached = _by_distance(distance, order)
     weight[:] = 0.0
@@ -167,6 +168,9 @@ def load_logit(
             if distance[other] > distance[node]:
                 detour = distance[node] + length[arc_class[arc]] - distance[other]
                 weight[other] += weight[node] * np.exp(-sharpness * detour)
+    for node in range(len(row)):
+        if row[node] > 0.0 and not 1e-200 < weight[node] < 1e200:
+            return False
     for k in range(reached - 1, 0, -1):
         node = order[k]
         if row[node] <= 0.0:
@@ -180,6 +184,7 @@ def load_logit(
                 share = flow * weight[other] * np.exp(-sharpness * detour)
                 load[kind] += scale * share
                 row[other] += share
+    return True
 
 
 @kernel

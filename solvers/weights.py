@@ -48,8 +48,8 @@ def solve(
         mean = np.zeros(problem.n_classes)
         routings += _stage(problem, length, mean, min(rounds, left), unit, step, sharpness, rng)
         left -= min(rounds, left)
-        upper = min(upper, problem.upper(mean))
-        lower = max(lower, unit * float(best_mix(np.stack(routings, axis=1)).sum()))
+        lower = max(lower, unit * float(best_mix(unit * np.stack(routings, axis=1)).sum()))
+        unit = upper = min(upper, problem.upper(mean))
         step, rounds = max(step / 2, LAST_STEP), rounds if step == FIRST_STEP else 2 * rounds
         sharpness *= SHARPER
     return Bound(lower, max(lower, upper), "")
@@ -59,7 +59,7 @@ def _stage(
     problem: ConcurrentFlow, length: Floats, mean: Floats, rounds: int, unit: float, step: float,
     sharpness: float, rng: np.random.Generator,
 ) -> list[Floats]:  # fmt: skip
-    """Run some rounds; change `length`, add the lengths met to `mean`, return relative loads at theta = unit."""
+    """Run some rounds; change `length`, add the lengths met to `mean`, return relative loads at theta = 1."""
     every = -(-rounds // ROUTINGS_PER_STAGE)
     routings, total = [], np.zeros(problem.n_classes)
     for done in range(1, rounds + 1):
@@ -67,7 +67,7 @@ def _stage(
         length /= problem.capacity @ length
         mean += length
         if done % every == 0:
-            routings.append(total / every)
+            routings.append(total / every / unit)
             total[:] = 0
     return routings
 
@@ -95,11 +95,10 @@ def _route(
     for k in range(len(sources)):
         fill_row(sources[k], *rows, row)
         shortest_tree(sources[k], first_arc, head, arc_class, length, forwards, distance, entry, queue, marks)
-        if sharpness > 0.0:
-            load_logit(
+        if sharpness > 0.0 and load_logit(
                 sources[k], first_arc, head, back, arc_class, length, forwards, distance, queue, weight, row,
                 sharpness, multiplicity[k], load,
-            )  # fmt: skip
+            ):  # fmt: skip
             for c in range(len(load)):
                 _lengthen(c, capacity, step, total, length, load)
         else:

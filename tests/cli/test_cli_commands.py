@@ -269,3 +269,26 @@ def test_doctor(capsys: Capture) -> None:
 @pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
 def test_completion(capsys: Capture, shell: str) -> None:
     assert "_UET_COMPLETE" in _text(capsys, "completion", shell)
+
+
+def test_bandwidth(capsys: Capture, tmp_path: Path) -> None:
+    found = _json(capsys, "bandwidth", "hammingmesh:board=2x2,grid=4x4")
+    assert found["fraction"] == found["fraction_uncapped"] == pytest.approx(63 / (2 * 8 * 4 * 3))
+    assert found["gbps_per_accelerator"] == pytest.approx(found["fraction"] * 6400)
+    assert found["lower"] <= found["upper"] and found["exact"] and found["method"]
+    assert found["domain"] == "scale-out" and found["fraction_of_peak"] is None and found["profile"] is None
+    picture = tmp_path / "profile.png"
+    arguments = ("bandwidth", SMALL, "--pattern", "allreduce", "--fail", "switch leaf0", "--plot", str(picture))
+    profile = _json(capsys, *arguments)
+    assert profile["cut_off"] == 4 and picture.stat().st_size > 5000
+    assert [step["size"] for step in profile["profile"]] == [2, 4, 12]
+    assert {"gbps_per_accelerator", "lower", "upper", "domain"} <= set(profile["profile"][0]["best"])
+    assert run(arguments) == 2  # the picture exists
+    assert "--force" in capsys.readouterr().err
+    assert "Locality profile" in _text(capsys, "bandwidth", SMALL, "--by-size")
+
+
+def test_bandwidth_without_anybody_to_talk_to(capsys: Capture) -> None:
+    leaves = "; ".join(f"switch leaf{k}" for k in range(4))
+    found = _json(capsys, "bandwidth", SMALL, "--fail", leaves, code=3)
+    assert "fewer than two accelerators" in found["errors"][0]

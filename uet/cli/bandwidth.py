@@ -41,7 +41,7 @@ def bandwidth(
     spec: str, pattern: str, by_size: bool, tolerance: float, effort: int, plot: str | None, fail: str, as_json: bool,
     seed: int, quiet: bool, force: bool, verbose: bool,
 ) -> None:  # fmt: skip
-    """Say what a traffic pattern gets per accelerator of the fabric SPEC, with certified bounds.
+    """Say what a traffic pattern gets per accelerator of a fabric, with certified bounds.
 
     alltoall, permutation (random) and worst (the farthest pairs) are maximum concurrent flows over optimal
     routes; allreduce is that of the best known algorithm, below the bound by cuts.

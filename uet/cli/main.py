@@ -14,7 +14,7 @@ from click.exceptions import NoArgsIsHelpError
 from uet.base.errors import Interrupted, UetError
 
 COMMANDS = {
-    "bandwidth": ("uet.cli.bandwidth", "What traffic patterns get on a fabric, with certified bounds."),
+    "bandwidth": ("uet.cli.bandwidth", "Say what a traffic pattern gets per accelerator of a fabric."),
     "catalogue": ("uet.cli.catalogue", "Price lists: parts with price, power and source."),
     "completion": ("uet.cli.completion", "Print the completion script of a shell."),
     "cost": ("uet.cli.cost", "Price a fabric and print its bill of materials."),
