@@ -26,6 +26,7 @@ $(STAMP): pyproject.toml
 
 demo: $(STAMP)
 	$(BIN)/uet tour examples/hammingmesh-small.yaml --out runs/demo --force --verbose
+	$(BIN)/uet tradeoff examples/hammingmesh-table.yaml --out runs/table --force --verbose
 
 test: $(STAMP)
 	$(BIN)/python -m pytest

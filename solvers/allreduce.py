@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import chain
 
 import numpy as np
 
@@ -61,18 +62,23 @@ def allreduce(
     if not jobs:
         return Bound(np.inf, np.inf, "nothing to reduce")
     upper = cut_bound(fabric, jobs, damage or no_damage(fabric))
-    sums = []
-    for parts in zip(*(algorithms(fabric, job.hosts, job.shape) for job in jobs), strict=False):
-        if len({part.algorithm for part in parts}) > 1:
-            break  # the jobs differ in what suits them
-        sums.append(join(parts))
-    best, how = max((sprayed(network, s), f"{s.algorithm} over minimal paths") for s in sums)
-    if best < upper * (1 - EXACT_GAP):
-        less = Effort(effort.tolerance, effort.work // 30)
-        routed = max((rerouted(network, s, less), f"{s.algorithm} over optimal paths") for s in sums)
-        best, how = max((best, how), routed)
-    met = best >= upper * (1 - EXACT_GAP)
+    sums, less = _common(fabric, jobs), Effort(effort.tolerance, effort.work // 30)
+    found = ((sprayed(network, s), f"{s.algorithm} over minimal paths") for s in sums)
+    harder = ((rerouted(network, s, less), f"{s.algorithm} over optimal paths") for s in sums)
+    best, how, enough = 0.0, "nothing", upper * (1 - EXACT_GAP)
+    for reached, way in chain(found, harder):
+        if reached > best:
+            best, how = reached, way
+        if best >= enough:
+            break
+    met = best >= enough
     return Bound(min(best, upper), upper, f"{how} {'meets the cut bound' if met else 'below, cut bound above'}")
+
+
+def _common(fabric: Fabric, jobs: Sequence[Job]) -> list[Traffic]:
+    """Return the traffic of all jobs together for each algorithm that suits all of them."""
+    offers = [{t.algorithm: t for t in algorithms(fabric, job.hosts, job.shape)} for job in jobs]
+    return [join([offer[name] for offer in offers]) for name in offers[0] if all(name in offer for offer in offers)]
 
 
 def join(parts: Sequence[Traffic]) -> Traffic:

@@ -37,23 +37,23 @@ class Traffic:
 
 
 def algorithms(fabric: Fabric, hosts: Ints, shape: tuple[int, ...] = ()) -> Iterator[Traffic]:
-    """Yield the traffic of every algorithm that suits a job on `hosts`, in rank order.
+    """Yield the traffic of every algorithm that suits a job on `hosts`, in rank order, special ones first.
 
     `shape` is the job's grid of hosts, the first dimension fastest, where it has one.
     """
     if len(hosts) < 2:
         return
-    yield ring(hosts)
-    yield double_tree(hosts)
-    if len(shape) > 1:
-        yield torus(hosts, shape)
     if len(shape) == 2:
         with suppress(BadInput):  # this grid has no two disjoint Hamiltonian cycles
             yield dual_rings(hosts, shape[0], shape[1])
+    if len(shape) > 1:
+        yield torus(hosts, shape)
     box = chassis(fabric)[hosts]
     _, count = np.unique(box, return_counts=True)
     if len(count) < len(hosts) and (count == count[0]).all():
         yield hierarchical(hosts[np.argsort(box, kind="stable")].reshape(-1, count[0]))
+    yield ring(hosts)
+    yield double_tree(hosts)
 
 
 def ring(hosts: Ints) -> Traffic:

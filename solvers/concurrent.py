@@ -119,7 +119,11 @@ def _spread(
     total = 0.0
     for k in range(len(sources)):
         fill_row(sources[k], *rows, row)
-        reached = breadth_first(sources[k], first_arc, head, forwards, hops, order)
+        targets = 0
+        for node in range(len(row)):
+            if row[node] > 0.0:
+                targets += 1
+        reached = breadth_first(sources[k], first_arc, head, forwards, row, targets, hops, order)
         for node in range(len(row)):
             if row[node] > 0.0:
                 if hops[node] < 0:

@@ -53,8 +53,9 @@ def _fill(
     sources: np.ndarray, first_arc: np.ndarray, head: np.ndarray, forwards: np.ndarray, found: np.ndarray
 ) -> None:
     hops, order = np.zeros(found.shape[1], np.int64), np.zeros(found.shape[1], np.int64)
+    nothing = np.zeros(found.shape[1])
     for k in range(len(sources)):
-        breadth_first(sources[k], first_arc, head, forwards, hops, order)
+        breadth_first(sources[k], first_arc, head, forwards, nothing, 1, hops, order)
         found[k] = hops
 
 
@@ -78,8 +79,9 @@ def _choose(
     forwards: np.ndarray, partner: np.ndarray,
 ) -> None:  # fmt: skip
     hops, order = np.zeros(len(place), np.int64), np.zeros(len(place), np.int64)
+    nothing = np.zeros(len(place))
     for k in range(len(at)):
-        reached = breadth_first(at[k], first_arc, head, forwards, hops, order)
+        reached = breadth_first(at[k], first_arc, head, forwards, nothing, 1, hops, order)
         want, mine = start[k + 1] - start[k], start[k]
         for j in range(reached - 1, -1, -1):  # the farthest come last
             other = place[order[j]]

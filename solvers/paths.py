@@ -96,13 +96,17 @@ def load_tree(
 
 @kernel
 def breadth_first(
-    source: int, first_arc: np.ndarray, head: np.ndarray, forwards: np.ndarray, hops: np.ndarray, order: np.ndarray
-) -> int:
-    """Fill `hops` from `source` (-1 where unreached) and `order`; return nodes reached."""
+    source: int, first_arc: np.ndarray, head: np.ndarray, forwards: np.ndarray, row: np.ndarray, targets: int,
+    hops: np.ndarray, order: np.ndarray,
+) -> int:  # fmt: skip
+    """Fill `hops` from `source` (-1 where unreached) and `order`; return nodes reached.
+
+    Ends early when `targets` nodes with a positive `row` are found: all that lies on the way to them is known then.
+    """
     hops[:] = -1
     hops[source] = 0
     order[0], reached, k = source, 1, 0
-    while k < reached:
+    while k < reached and targets > 0:
         node = order[k]
         k += 1
         if forwards[node] == 0 and node != source:
@@ -112,6 +116,8 @@ def breadth_first(
                 hops[head[arc]] = hops[node] + 1
                 order[reached] = head[arc]
                 reached += 1
+                if row[head[arc]] > 0.0:
+                    targets -= 1
     return reached
 
 

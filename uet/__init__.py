@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from uet.api.packets import decode, decode_capture, describe, encode
     from uet.api.settings import parameters
     from uet.api.touring import plan_tour, tour
+    from uet.api.tradeoff import tradeoff
     from uet.api.work import show_workload, simulate
 
 __all__ = [
@@ -45,6 +46,7 @@ __all__ = [
     "show_workload",
     "simulate",
     "tour",
+    "tradeoff",
 ]
 
 

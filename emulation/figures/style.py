@@ -58,6 +58,13 @@ SETTINGS: Any = {
 @contextmanager
 def house_axes(width_in: float = 7.2, height_in: float = 3.8) -> Iterator[tuple[Figure, Axes]]:
     """Give a figure and its axes in the house style; the style holds while the block draws and saves."""
+    with house_grid(1, width_in, height_in) as (figure, panels):
+        yield figure, panels[0]
+
+
+@contextmanager
+def house_grid(panels: int, width_in: float, height_in: float) -> Iterator[tuple[Figure, list[Axes]]]:
+    """Give a figure and the axes of `panels` side by side, as `house_axes` does."""
     import matplotlib
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
@@ -65,7 +72,7 @@ def house_axes(width_in: float = 7.2, height_in: float = 3.8) -> Iterator[tuple[
     with matplotlib.rc_context(SETTINGS):
         figure = Figure(figsize=(width_in, height_in), layout="constrained")
         FigureCanvasAgg(figure)
-        yield figure, figure.add_subplot()
+        yield figure, [figure.add_subplot(1, panels, k + 1) for k in range(panels)]
 
 
 def save(figure: Figure, path: Path, columns: Sequence[str], rows: Sequence[Sequence[object]], dpi: int = 160) -> None:

@@ -131,7 +131,9 @@ def test_longest_matching_is_the_longest() -> None:
     source, target, certain = longest_matching(network)
     far = np.zeros((7, 7), np.int64)
     for s in range(7):
-        breadth_first(s, network.first_arc, network.head, network.forwards, far[s], np.zeros(7, np.int64))
+        breadth_first(
+            s, network.first_arc, network.head, network.forwards, np.zeros(7), 1, far[s], np.zeros(7, np.int64)
+        )
     at = network.node_of_host
     best = max(sum(far[s, p[s]] for s in range(7)) for p in permutations(range(7)))
     assert certain and sorted(target) == sorted(source) == list(range(7))

@@ -10,6 +10,7 @@ first used, so that importing `uet` costs nothing.
     machine     doctor
     settings    parameters
     touring     plan_tour tour
+    tradeoff    tradeoff
 """
 
 from __future__ import annotations
@@ -34,5 +35,6 @@ FUNCTIONS = {
     "show_workload": "uet.api.work",
     "simulate": "uet.api.work",
     "tour": "uet.api.touring",
+    "tradeoff": "uet.api.tradeoff",
 }
 """Public function -> module that defines it."""

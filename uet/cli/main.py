@@ -23,6 +23,7 @@ COMMANDS = {
     "simulate": ("uet.cli.simulate", "Run a workload on a fabric, packet by packet."),
     "topology": ("uet.cli.topology", "Fabrics: list, show, export, draw."),
     "tour": ("uet.cli.tour", "Design, price, simulate, move and report one specification."),
+    "tradeoff": ("uet.cli.tradeoff", "Compare fabrics in bandwidth, cost, flexibility and resilience."),
     "wire": ("uet.cli.wire", "Packets as bytes: decode, encode, describe."),
     "workload": ("uet.cli.workload", "Collectives and traffic patterns as schedules."),
 }
