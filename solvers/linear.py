@@ -48,11 +48,9 @@ def solve(program: Program, interior: bool = False) -> Solution:
 
     highs = highspy.Highs()
     highs.silent()
-    options: dict[str, Any] = {"threads": 1}
     if interior:
-        options |= {"solver": "ipm", "run_crossover": "off", "presolve": "off"}
-    for option, setting in options.items():
-        highs.setOptionValue(option, setting)
+        for option, setting in {"solver": "ipm", "run_crossover": "off", "presolve": "off"}.items():
+            highs.setOptionValue(option, setting)
     highs.passModel(_model(highspy, program))
     highs.run()
     status = highs.getModelStatus()
