@@ -13,7 +13,7 @@ from uet.transport.balancing.contract import GOOD as LB_GOOD
 from uet.transport.balancing.contract import NACK as LB_NACK
 from uet.transport.balancing.contract import TIMEOUT as LB_TIMEOUT
 from uet.transport.balancing.contract import tell_balancer
-from uet.transport.bits import add, discard, has, next_member, read64
+from uet.transport.bits import add, discard, has, next_member, read64, words_for
 from uet.transport.congestion.contract import ACK as CC_ACK
 from uet.transport.congestion.contract import NACK as CC_NACK
 from uet.transport.congestion.contract import TIMEOUT as CC_TIMEOUT
@@ -43,7 +43,7 @@ RECEIVED_UNIT_BITS, RECEIVED_MASK = 8, 0xFFFFFF
 def _settle(e: Any, pdc: int, number: int, bits: np.uint64) -> None:
     """Take the packets number + i (i a set bit) off the books: they were received."""
     p, window = pdc_at(e, pdc), settings_at(e, 0)["window_packets"]
-    flying, lost = np.int64(p["tx_words"]), np.int64(p["tx_words"]) + (window >> 6)
+    flying, lost = np.int64(p["tx_words"]), np.int64(p["tx_words"]) + words_for(window)
     done = read64(e, flying, window, number) & bits
     while done != ZERO:
         n = number + trailing_zeros(done)
@@ -134,7 +134,7 @@ def _mark_lost(e: Any, pdc: int, number: int) -> int:
     p, window = pdc_at(e, pdc), settings_at(e, 0)["window_packets"]
     size = sent_size(e, pdc, number)
     discard(e, np.int64(p["tx_words"]), window, number)
-    add(e, np.int64(p["tx_words"]) + (window >> 6), window, number)
+    add(e, np.int64(p["tx_words"]) + words_for(window), window, number)
     p["in_flight"] -= size
     if p["tx_lost"] == 0 or number < p["tx_lost_low"]:
         p["tx_lost_low"] = number

@@ -1,7 +1,7 @@
 """Sets of packet numbers in a sliding window, 64 members per word.
 
-A set over a window of `w` packets (a power of two) takes w / 64 consecutive words; number n lives
-in bit n mod w, so numbers less than w apart never collide.
+A set over a window of `w` packets (a power of two) takes w / 64 consecutive words, one at least;
+number n lives in bit n mod w (n mod 64 in a single word), so numbers less than w apart never collide.
 """
 
 from __future__ import annotations
@@ -13,6 +13,12 @@ import numpy as np
 from uet.base.bitops import FULL, ONE, ZERO, trailing_zeros
 from uet.base.jit import kernel
 from uet.transport.state import word_at
+
+
+@kernel
+def words_for(window: int) -> int:
+    """Return how many words a set over a window takes."""
+    return (window + 63) >> 6
 
 
 @kernel

@@ -64,7 +64,7 @@ class Engine:
             "endpoint": len(per_endpoint),
             "pdc": n_pdcs,
             "sent": n_rings * window,
-            "word": n_pdcs * 3 * (window // 64),
+            "word": n_pdcs * 3 * -(-window // 64),
             "message": capacity.messages,
             "inbox": inbox,
             "completion": COMPLETIONS,

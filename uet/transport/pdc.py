@@ -10,6 +10,7 @@ from uet.base.jit import kernel
 from uet.base.rng import draw
 from uet.transport.balancing.contract import START as LB_START
 from uet.transport.balancing.contract import tell_balancer
+from uet.transport.bits import words_for
 from uet.transport.congestion.contract import START as CC_START
 from uet.transport.congestion.contract import tell_controller
 from uet.transport.directory import insert, lookup, pdc_key
@@ -45,7 +46,7 @@ def _take_row(e: Any, endpoint: int, peer: int, role: int) -> int:
     p["next_active"], p["ring"], p["inbox"] = -1, -1, -1
     p["message"], p["segmenting"], p["last_message"] = -1, -1, -1
     p["rx_max"] = -1
-    words = settings_at(e, 0)["window_packets"] >> 6
+    words = words_for(settings_at(e, 0)["window_packets"])
     p["tx_words"], p["rx_words"] = row * 3 * words, row * 3 * words + 2 * words
     return row
 

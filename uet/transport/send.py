@@ -8,7 +8,7 @@ import numpy as np
 
 from uet.base.jit import kernel
 from uet.transport.balancing.contract import SELECT, tell_balancer
-from uet.transport.bits import add, discard, next_member
+from uet.transport.bits import add, discard, next_member, words_for
 from uet.transport.pdc import can_send, next_size, packet_payload, pop_active, push_active
 from uet.transport.record import Net, NextHeader, PdsFlag, PdsType, SesFlag
 from uet.transport.slots import pop_control, take_slot
@@ -58,7 +58,7 @@ def _choose_number(e: Any, pdc: int) -> int:
     p, window = pdc_at(e, pdc), settings_at(e, 0)["window_packets"]
     if p["tx_lost"] > 0:
         number = p["tx_lost_low"]
-        lost_words = p["tx_words"] + (window >> 6)
+        lost_words = p["tx_words"] + words_for(window)
         discard(e, lost_words, window, number)
         p["tx_lost"] -= 1
         if p["tx_lost"] > 0:

@@ -170,8 +170,8 @@ def _check(row: Records) -> None:
     entropies, window = int(row["entropies"][0]), int(row["window_packets"][0])
     if not 1 <= entropies <= 65536 or entropies & (entropies - 1):
         raise BadInput(f"lb.entropies={entropies} is not a power of two between 1 and 65536; choose one, such as 64")
-    if not 64 <= window <= 4096 or window & (window - 1):
-        raise BadInput(f"pdc.window_packets={window} is not a power of two between 64 and 4096; choose one")
+    if not 4 <= window <= 4096 or window & (window - 1):
+        raise BadInput(f"pdc.window_packets={window} is not a power of two between 4 and 4096; choose one")
     size = int(row["payload_bytes"][0] + row["overhead_bytes"][0])
     if row["payload_bytes"][0] < 1 or size > 65535:
         raise BadInput(f"mtu.payload_bytes={int(row['payload_bytes'][0])} is out of range; choose 1024 to 8192")
