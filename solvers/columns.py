@@ -14,6 +14,7 @@ import numpy as np
 
 from solvers.bound import EXACT_GAP, Bound
 from solvers.concurrent import ConcurrentFlow
+from solvers.highs import new_highs
 from solvers.network import Floats
 
 SMOOTHING = 0.5
@@ -47,8 +48,7 @@ class _Master:
         import highspy
 
         self.capacity, self.unit = capacity, unit
-        self.highs: Any = highspy.Highs()
-        self.highs.silent()
+        self.highs: Any = new_highs()
         none = np.zeros(0, np.int32), np.zeros(0)
         for _ in capacity:
             self.highs.addRow(-np.inf, 1.0, 0, *none)

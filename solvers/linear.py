@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from solvers.highs import new_highs
 from uet.base.errors import NoAnswer
 
 Ints = NDArray[np.int64]
@@ -46,8 +47,7 @@ def solve(program: Program, interior: bool = False) -> Solution:
     """
     import highspy
 
-    highs = highspy.Highs()
-    highs.silent()
+    highs = new_highs()
     if interior:
         for option, setting in {"solver": "ipm", "run_crossover": "off", "presolve": "off"}.items():
             highs.setOptionValue(option, setting)

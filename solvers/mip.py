@@ -11,6 +11,7 @@ import time
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from solvers.highs import absorb_greeting
 from solvers.outcome import Outcome
 
 if TYPE_CHECKING:
@@ -34,6 +35,7 @@ def solve(
 
     began = time.perf_counter()
     settings = {"output_flag": False, "threads": 1, "mip_rel_gap": gap, **(options or {})}
+    absorb_greeting()
     solver = pulp.HiGHS(msg=False, timeLimit=time_limit_s, **settings)
     solver.createAndConfigureSolver(problem)
     solver.buildSolverModel(problem)
