@@ -134,9 +134,11 @@ class Engine:
         return taken
 
 
-def pairwise(n_endpoints: int, pairs: Sequence[tuple[int, int]], messages: int, packets: int) -> Capacity:
+def pairwise(
+    n_endpoints: int, pairs: Sequence[tuple[int, int]], messages: int, packets: int, extra_ses: int = 0
+) -> Capacity:
     """Return the capacity for one PDC per (sender, receiver) pair."""
     ends = np.array(sorted(set(pairs)), np.int64).reshape(-1, 2)
     initiators = np.bincount(ends[:, 0], minlength=n_endpoints)
     targets = np.bincount(ends[:, 1], minlength=n_endpoints)
-    return Capacity(initiators, targets, messages, packets)
+    return Capacity(initiators, targets, messages, packets, extra_ses)
