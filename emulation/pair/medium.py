@@ -256,9 +256,12 @@ def duplicate(w: Any, k: int) -> bool:
 
 @kernel
 def can_trim(w: Any, k: int) -> bool:
-    """Tell whether a switch may trim the packet at place `k`: it has a payload and is no control packet."""
+    """Tell whether a switch may trim the packet at place `k`: it has a payload, is no control packet and undamaged.
+
+    A trimmed packet has no checksum of its own, so a switch must have thrown away a damaged one by its FCS.
+    """
     packet = packet_at(engine_of(w, 0), flight_at(w, k)["slot"])
-    return packet["payload_bytes"] > 0 and packet["net"] & CONTROL == 0
+    return packet["payload_bytes"] > 0 and packet["net"] & CONTROL == 0 and flight_at(w, k)["damaged"] == 0
 
 
 @kernel

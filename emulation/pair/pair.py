@@ -64,7 +64,7 @@ class Pair:
     def __init__(self, settings: PairSettings | None = None) -> None:
         """Reserve everything. Raises BadInput for settings the engine does not take."""
         s = self.settings = settings or PairSettings()
-        self.engine = Engine(_engine_settings(s), pairwise(2, [(0, 1), (1, 0)], s.messages, s.packets, s.packets))
+        self.engine = Engine(engine_settings(s), pairwise(2, [(0, 1), (1, 0)], s.messages, s.packets, s.packets))
         message_bytes, room = s.message_packets * s.payload_bytes, FRAME_HEADER_BYTES + s.payload_bytes
         rng = np.random.default_rng(s.seed)
         self.world = World(
@@ -168,7 +168,8 @@ class Pair:
         return k
 
 
-def _engine_settings(s: PairSettings) -> Records:
+def engine_settings(s: PairSettings) -> Records:
+    """Return the settings row of the engine, as the pair would make it."""
     settled: dict[str, Any] = chosen(s.profile, s.overrides) | {"mtu.payload_bytes": s.payload_bytes}
     size = s.payload_bytes + settled["mtu.overhead_bytes"]
     derived = {
