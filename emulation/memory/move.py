@@ -142,10 +142,12 @@ def _values(options: MoveSettings) -> dict[str, float]:
     settled = chosen(options.profile, options.overrides)
     if options.faults != Faults() and "rto.max_retries" not in options.overrides:
         settled["rto.max_retries"] = -1
+    window = 64 * (settled["mtu.payload_bytes"] + settled["mtu.overhead_bytes"])
     derived = {
         "cc.base_rtt_us": 2 * options.latency_ps / PS_PER_US,
         "cc.line_gbps": 400.0,
-        "cc.window_bytes": 64 * (settled["mtu.payload_bytes"] + settled["mtu.overhead_bytes"]),
+        "cc.window_bytes": window,
+        "rccc.max_bytes": window,
         "rto.init_us": 8 * options.latency_ps / PS_PER_US,
         **delay_targets(settled, settled.get("cc.base_rtt_us", 2 * options.latency_ps / PS_PER_US), False),
     }

@@ -181,6 +181,8 @@ def _transmit(s: Any, port: int, slot: int, now: int) -> None:
 def _mark(s: Any, port: int, slot: int, now: int) -> None:
     """Mark with a probability that grows linearly between the thresholds."""
     network = network_at(s, 0)
+    if network["ecn_last_hop"] == 0 and port_at(s, port)["peer"] < network["n_hosts"]:
+        return
     low, high = network["ecn_low_bytes"], network["ecn_high_bytes"]
     bits = draw(network["seed"], STREAM_ECN + port, now)
     if low + below(bits, max(high - low, 1)) < port_at(s, port)["data_bytes"]:

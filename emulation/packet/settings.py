@@ -34,6 +34,9 @@ NETWORK_PARAMETERS = (
     NetworkParameter("queue.control_ratio", "", 2, "control queue of a port relative to its data queue"),
     NetworkParameter("ecn.low_bdp", "BDP", 0.2, "queue below which no packet is marked"),
     NetworkParameter("ecn.high_bdp", "BDP", 0.8, "queue above which every packet is marked"),
+    NetworkParameter(
+        "ecn.last_hop", "", None, "1: ports to hosts mark too; 0 with receiver credit, which empties them"
+    ),
     NetworkParameter("trim.enabled", "", 1, "1: cut packets that find the queue full, 0: drop them"),
     NetworkParameter("trim.bytes", "bytes", 64, "size of a trimmed packet on the link"),
 )
@@ -47,11 +50,14 @@ class NetworkSettings:
     control_bytes: int
     ecn_low_bytes: int
     ecn_high_bytes: int
+    ecn_last_hop: bool
     trimming: bool
     trim_bytes: int
 
 
-def resolve(profile: str, overrides: Mapping[str, float], paths: Paths) -> tuple[dict[str, float], NetworkSettings]:
+def resolve(
+    profile: str, overrides: Mapping[str, float], paths: Paths, receiver_credit: bool = False
+) -> tuple[dict[str, float], NetworkSettings]:
     """Return complete engine values by key and the network's settings, derived from the longest path.
 
     Raises BadInput for unknown keys and thresholds that do not rise.
@@ -61,6 +67,8 @@ def resolve(profile: str, overrides: Mapping[str, float], paths: Paths) -> tuple
     trimming = bool(network["trim.enabled"])
     if network["queue.bdp"] is None:
         network["queue.bdp"] = 1 if trimming else 5
+    if network["ecn.last_hop"] is None:
+        network["ecn.last_hop"] = not receiver_credit
     knobs = {key: float(value or 0) for key, value in network.items()}
     packet = int(settled["mtu.payload_bytes"] + settled["mtu.overhead_bytes"])
     rtt_us = settled.get("cc.base_rtt_us", paths.round_trip_ps(packet, int(settled["mtu.ack_bytes"])) / PS_PER_US)
@@ -72,6 +80,7 @@ def resolve(profile: str, overrides: Mapping[str, float], paths: Paths) -> tuple
         "cc.base_rtt_us": rtt_us,
         "cc.line_gbps": gbps,
         "cc.window_bytes": max(1.5 * bdp, packet),
+        "rccc.max_bytes": max(1.5 * bdp, packet),
         "rto.init_us": 15 + 6 * queue * PS_PER_BYTE_GBPS / gbps / PS_PER_US,
         **engine.delay_targets(settled, rtt_us, trimming, profile),
     }
@@ -83,6 +92,7 @@ def resolve(profile: str, overrides: Mapping[str, float], paths: Paths) -> tuple
         control_bytes=int(knobs["queue.control_ratio"] * queue),
         ecn_low_bytes=ceil(low * bdp_packets) * packet,
         ecn_high_bytes=ceil(high * bdp_packets) * packet,
+        ecn_last_hop=bool(knobs["ecn.last_hop"]),
         trimming=trimming,
         trim_bytes=int(knobs["trim.bytes"]),
     )

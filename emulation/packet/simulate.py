@@ -25,6 +25,7 @@ from uet.base.errors import BadInput, NoAnswer
 from uet.base.jit import World
 from uet.base.tables import Records
 from uet.schedule.model import SEND, Schedule
+from uet.transport.plugins import split_credit
 
 EVENTS_PER_CALL = 2_000_000
 """Events between two looks at the clock and at Ctrl-C."""
@@ -73,7 +74,9 @@ class Simulation:
         self.fabric, self.schedule, self.options = fabric, schedule, settings
         placement = _placement(fabric, schedule, settings.placement)
         paths = longest_path(fabric, 4096)
-        self.values, self.network = resolve(settings.profile, settings.overrides, paths)
+        self.values, self.network = resolve(
+            settings.profile, settings.overrides, paths, split_credit(settings.controller)[1] > 0
+        )
         self.engine = engine_for(
             schedule,
             placement,
@@ -121,7 +124,7 @@ class Simulation:
             row["wire"], row["wire_room"] = wire_address(), self._wire_room.ctypes.data
         row["queue_bytes"], row["control_bytes"] = n.queue_bytes, n.control_bytes
         row["ecn_low_bytes"], row["ecn_high_bytes"] = n.ecn_low_bytes, n.ecn_high_bytes
-        row["trimming"], row["trim_bytes"] = n.trimming, n.trim_bytes
+        row["trimming"], row["trim_bytes"], row["ecn_last_hop"] = n.trimming, n.trim_bytes, n.ecn_last_hop
         return row
 
     def advance(self, max_events: int = EVENTS_PER_CALL) -> bool:
@@ -201,6 +204,8 @@ class Simulation:
             "rto": counters["timeouts"],
             "acks": counters["acks"],
             "nacks": counters["nacks"],
+            "credits": counters["credits"],
+            "credit_requests": counters["credit_requests"],
             "duplicates": counters["duplicates"],
             "wire_refusals": int(network["wire_refusals"]) if self.options.wire else None,
             "packet_hops": int(network["hops"]),

@@ -22,6 +22,7 @@ NETWORK = table(
     control_bytes i8 bytes control queue of a port
     ecn_low_bytes i8 bytes no packet is marked below this queue
     ecn_high_bytes i8 bytes every packet is marked above it
+    ecn_last_hop i8 - 1: ports that lead to hosts mark too
     trimming i8 - 1 trim when the data queue is full, 0 drop
     trim_bytes i8 bytes size of a trimmed packet on the link
     hops i8 - packets that left a port

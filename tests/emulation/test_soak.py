@@ -26,7 +26,11 @@ def _one_run(number: int) -> int:
     settings = MoveSettings(
         seed=number,
         faults=Faults(float(drop), float(duplicate), float(reorder)),
-        overrides={"mtu.payload_bytes": int(rng.integers(256, 4097)), "lb.entropies": 2 ** int(rng.integers(0, 8))},
+        overrides={
+            "mtu.legal_only": 0,
+            "mtu.payload_bytes": int(rng.integers(256, 4097)),
+            "lb.entropies": 2 ** int(rng.integers(0, 8)),
+        },
     )
     counters = move(schedule, buffers, settings)
     check_result(schedule, before, buffers.data)

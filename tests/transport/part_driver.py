@@ -6,7 +6,7 @@ from uet.base.jit import JIT, PlainRow, kernel
 from uet.transport.balancing.contract import BALANCER, SELECT
 from uet.transport.balancing.contract import START as LB_START
 from uet.transport.congestion.contract import CONTROLLER, START
-from uet.transport.plugins import balancer_address, controller_address, load
+from uet.transport.plugins import balancer_address, controller_address, load, split_credit
 from uet.transport.settings import chosen, delay_targets, fill
 from uet.transport.state import CC_EVENT, CC_STATE, LB_STATE
 
@@ -27,13 +27,19 @@ def _row(records):
     return records[0] if JIT else PlainRow(records, 0)
 
 
-def settings_row(profile, overrides, controller=0, balancer=0):
+def settings_row(profile, overrides, controller=0, balancer=0, credit=0):
     """Return a settings row for a network with trimming."""
     settled = chosen(profile, overrides)
-    base = {"cc.base_rtt_us": 10, "cc.line_gbps": 400, "cc.window_bytes": 750_000, "rto.init_us": 100}
+    base = {
+        "cc.base_rtt_us": 10,
+        "cc.line_gbps": 400,
+        "cc.window_bytes": 750_000,
+        "rto.init_us": 100,
+        "rccc.max_bytes": 750_000,
+    }
     values = base | settled
     derived = delay_targets(settled, values["cc.base_rtt_us"], True, profile)
-    return fill(derived | values, 1, controller, balancer)
+    return fill(derived | values, 1, controller, balancer, credit)
 
 
 class ControllerDriver:
@@ -41,7 +47,8 @@ class ControllerDriver:
 
     def __init__(self, name, profile="uet-1.0", overrides=None):
         self.address = controller_address(name)
-        self.settings = settings_row(profile, overrides or {}, controller=self.address)
+        credit = split_credit(name)[1]
+        self.settings = settings_row(profile, overrides or {}, controller=self.address, credit=credit)
         self.rows, self.event = CC_STATE.zeros(1), CC_EVENT.zeros(1)
         self.dtype, self.window = load("controller", name).STATE, int(self.settings["window_bytes"][0])
         self.tell(START)
@@ -51,9 +58,9 @@ class ControllerDriver:
         """The controller's record."""
         return np.ndarray(1, self.dtype, buffer=self.rows.data)[0]
 
-    def tell(self, kind, now=0, acked=0, packet=0, rtt=-1, ecn=0, in_flight=0):
+    def tell(self, kind, now=0, acked=0, packet=0, rtt=-1, ecn=0, in_flight=0, last_hop=0):
         """Report one event and return the window after it."""
-        self.event[0] = (kind, now, self.window, in_flight, acked, packet, rtt, ecn, 0)
+        self.event[0] = (kind, now, self.window, in_flight, acked, packet, rtt, ecn, last_hop)
         self.window = int(_control(self.address, _row(self.rows), _row(self.event), _row(self.settings)))
         return self.window
 

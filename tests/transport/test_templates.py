@@ -28,10 +28,10 @@ def files(tmp_path):
 def test_the_controller_template_halves_once_per_round_trip(files):
     driver = ControllerDriver(files["controller"])
     full = driver.window
-    assert driver.tell(ACK, now=1, acked=full, ecn=0) == full + 4096 + 126
-    assert driver.tell(NACK, now=20_000_000, packet=4222) == (full + 4222) // 2
-    assert driver.tell(NACK, now=20_000_001, packet=4222) == (full + 4222) // 2
-    assert driver.tell(TIMEOUT, now=20_000_002, packet=4222) == 4222
+    assert driver.tell(ACK, now=1, acked=full, ecn=0) == full + 4096 + 108
+    assert driver.tell(NACK, now=20_000_000, packet=4204) == (full + 4204) // 2
+    assert driver.tell(NACK, now=20_000_001, packet=4204) == (full + 4204) // 2
+    assert driver.tell(TIMEOUT, now=20_000_002, packet=4204) == 4204
 
 
 def test_the_balancer_template_moves_away_from_marks(files):
@@ -93,5 +93,5 @@ def test_wrong_names_are_refused(tmp_path):
 
 
 def test_the_rooms_hold_these_parts():
-    assert names("controller") == ["constant", "dctcp", "nscc", "swift"]
+    assert names("controller") == ["constant", "dctcp", "nscc", "rccc", "swift"]
     assert names("balancer") == ["bitmap", "ecmp", "mixed", "oblivious", "reps"]

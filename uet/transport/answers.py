@@ -18,6 +18,7 @@ from uet.transport.congestion.contract import ACK as CC_ACK
 from uet.transport.congestion.contract import NACK as CC_NACK
 from uet.transport.congestion.contract import TIMEOUT as CC_TIMEOUT
 from uet.transport.congestion.contract import tell_controller
+from uet.transport.credit import ask_if_starving, end_speculation, on_credit_tick, take_credit
 from uet.transport.messages import fail_pdc, finish_acknowledged
 from uet.transport.pdc import activate, number_of, sent_size
 from uet.transport.record import NackCode, PdsFlag
@@ -31,12 +32,14 @@ from uet.transport.state import (
     sent_at,
     settings_at,
 )
-from uet.transport.timers import pop_timer, set_timer
+from uet.transport.timers import CREDIT, kind_of, pop_timer, row_of, set_timer
+from uet.transport.wire.codes import CcType
 
 MARKED, RETX = int(PdsFlag.MARKED), int(PdsFlag.RETX)
 TRIMMED, TRIMMED_LASTHOP = int(NackCode.TRIMMED), int(NackCode.TRIMMED_LASTHOP)
 FATAL_CODES = (int(NackCode.INV_DPDCID), int(NackCode.PDC_HDR_MISMATCH), int(NackCode.INVALID_SYN))
 RECEIVED_UNIT_BITS, RECEIVED_MASK = 8, 0xFFFFFF
+CC_NSCC, CC_CREDIT = int(CcType.NSCC), int(CcType.CREDIT)
 
 
 @kernel
@@ -103,6 +106,19 @@ def _learn_peer(e: Any, pdc: int, spdcid: int) -> None:
 
 
 @kernel
+def _newly_received(p: Any, packet: Any) -> int:
+    """Return the bytes an ACK newly reports as received, 0 for an older one that was overtaken."""
+    if np.int64(packet["code"]) >> 4 != CC_NSCC:
+        return 0
+    units = np.int64((packet["cc_state"] >> np.uint64(16)) & np.uint64(RECEIVED_MASK))
+    news = (units - (p["peer_bytes"] >> RECEIVED_UNIT_BITS)) & RECEIVED_MASK
+    if news > RECEIVED_MASK >> 1:
+        return 0
+    p["peer_bytes"] += news << RECEIVED_UNIT_BITS
+    return news << RECEIVED_UNIT_BITS
+
+
+@kernel
 def on_ack(e: Any, pdc: int, slot: int, now: int) -> None:
     """Process an ACK_CC for a PDC of ours. An ACK of packets never sent changes nothing."""
     p, packet = pdc_at(e, pdc), packet_at(e, slot)
@@ -115,22 +131,22 @@ def on_ack(e: Any, pdc: int, slot: int, now: int) -> None:
     trigger = cack + np.int64(packet["psn_offset"])
     rtt = _round_trip(e, pdc, trigger, flags & RETX, now)
     _acknowledge(e, pdc, cack, cack + np.int64(packet["sack_offset"]), packet["sack_bitmap"])
-    units = np.int64((packet["cc_state"] >> np.uint64(16)) & np.uint64(RECEIVED_MASK))
-    news = (units - (p["peer_bytes"] >> RECEIVED_UNIT_BITS)) & RECEIVED_MASK
-    if news > RECEIVED_MASK >> 1:
-        news = 0  # an older ACK that was overtaken
-    p["peer_bytes"] += news << RECEIVED_UNIT_BITS
+    news = _newly_received(p, packet)
+    if settings_at(e, 0)["credit"] != 0:
+        end_speculation(e, pdc)
+        if np.int64(packet["code"]) >> 4 == CC_CREDIT:
+            take_credit(e, pdc, np.int64(packet["cc_state"] >> np.uint64(40)))
     ecn = 1 if flags & MARKED else 0
     tell_balancer(e, pdc, LB_ECN if ecn else LB_GOOD, np.int64(packet["entropy"]), now)
-    size = settings_at(e, 0)["payload_bytes"] + settings_at(e, 0)["overhead_bytes"]
-    tell_controller(e, pdc, CC_ACK, now, news << RECEIVED_UNIT_BITS, size, rtt, ecn, 0)
+    size = settings_at(e, 0)["payload_bytes"] + settings_at(e, 0)["nominal_bytes"]
+    tell_controller(e, pdc, CC_ACK, now, news, size, rtt, ecn, 0)
     finish_acknowledged(e, pdc, now)
     activate(e, pdc)
 
 
 @kernel
 def _mark_lost(e: Any, pdc: int, number: int) -> int:
-    """Move a packet in flight to the lost ones and return its size on the link."""
+    """Move a packet in flight to the lost ones and return its nominal size."""
     p, window = pdc_at(e, pdc), settings_at(e, 0)["window_packets"]
     size = sent_size(e, pdc, number)
     discard(e, np.int64(p["tx_words"]), window, number)
@@ -161,6 +177,8 @@ def on_nack(e: Any, pdc: int, slot: int, now: int) -> None:
         return
     if code not in (TRIMMED, TRIMMED_LASTHOP):
         return
+    if settings_at(e, 0)["credit"] != 0:
+        end_speculation(e, pdc)
     rtt = _round_trip(e, pdc, number, flags & RETX, now)
     size = _mark_lost(e, pdc, number)
     ecn = 1 if flags & MARKED else 0
@@ -197,22 +215,34 @@ def _earliest(e: Any, pdc: int) -> int:
 @kernel
 def on_timer(e: Any, now: int) -> int:
     """Serve the earliest timer, which is due, and return the endpoint that may now have more to send."""
-    pdc = pop_timer(e)
+    item = pop_timer(e)
+    if kind_of(item) == CREDIT:
+        on_credit_tick(e, row_of(item), now)
+        return row_of(item)
+    pdc = row_of(item)
+    _on_retransmission_timer(e, pdc, now)
+    if settings_at(e, 0)["credit"] != 0:
+        ask_if_starving(e, pdc, now)
+    return np.int64(pdc_at(e, pdc)["endpoint"])
+
+
+@kernel
+def _on_retransmission_timer(e: Any, pdc: int, now: int) -> None:
+    """Give up the packet in flight whose time is over, or set the timer for the next one."""
     p, settings = pdc_at(e, pdc), settings_at(e, 0)
-    endpoint = np.int64(p["endpoint"])
     number = _earliest(e, pdc)
     if number < 0:
-        return endpoint
+        return
     row = p["ring"] + (number & (settings["window_packets"] - 1))
     if _deadline(e, row) > now:
         set_timer(e, pdc, _deadline(e, row))
-        return endpoint
+        return
     sent = sent_at(e, row)
     core_at(e, 0)["timeouts"] += 1
     sent["timeouts"] = min(sent["timeouts"] + 1, 255)
     if settings["max_retries"] >= 0 and sent["timeouts"] > settings["max_retries"]:
         fail_pdc(e, pdc, now)
-        return endpoint
+        return
     size = _mark_lost(e, pdc, number)
     tell_balancer(e, pdc, LB_TIMEOUT, np.int64(sent["entropy"]), now)
     tell_controller(e, pdc, CC_TIMEOUT, now, 0, size, -1, 0, 0)
@@ -221,4 +251,3 @@ def on_timer(e: Any, now: int) -> int:
         ring_row = p["ring"] + (following & (settings["window_packets"] - 1))
         set_timer(e, pdc, max(now, _deadline(e, ring_row)))
     activate(e, pdc)
-    return endpoint

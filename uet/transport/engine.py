@@ -55,6 +55,7 @@ class Engine:
             )
         n_pdcs, n_rings = int(per_endpoint.sum()), int(capacity.initiators.sum())
         window = int(settings["window_packets"][0])
+        n_pacers = len(per_endpoint) if settings["credit"][0] else 0
         inbox = capacity.messages
         rows = {
             "core": 1,
@@ -68,11 +69,13 @@ class Engine:
             "message": capacity.messages,
             "inbox": inbox,
             "completion": COMPLETIONS,
-            "heap": n_pdcs,
+            "heap": n_pdcs + n_pacers,
             "directory": 1 << max(2 * (n_pdcs + inbox), 2).bit_length(),
             "cc_event": 1,
             "cc_state": n_pdcs,
             "lb_state": n_pdcs,
+            "credit": n_pdcs if n_pacers else 0,
+            "pacer": n_pacers,
         }
         tables = {name: _LAYOUTS[name].zeros(n) for name, n in rows.items()}
         tables["settings"] = settings
@@ -80,6 +83,9 @@ class Engine:
         core["free_packet"], core["free_inbox"] = -1, -1
         for field in ("control_head", "control_tail", "active_head", "active_tail"):
             endpoints[field] = -1
+        for field in ("listed_head", "listed_tail", "idle_head", "idle_tail"):
+            tables["pacer"][field] = -1
+        tables["pacer"]["rate"] = 1.0
         endpoints["max_pdcs"] = per_endpoint
         endpoints["first_pdc"] = np.cumsum(per_endpoint) - per_endpoint
         self.world = World(ENGINE, tables)
@@ -91,7 +97,18 @@ class Engine:
 
     def counters(self) -> dict[str, int]:
         """Return the engine's counters."""
-        names = ("sent", "retransmitted", "acks", "nacks", "timeouts", "duplicates", "refused", "used_packets")
+        names = (
+            "sent",
+            "retransmitted",
+            "acks",
+            "nacks",
+            "timeouts",
+            "duplicates",
+            "refused",
+            "used_packets",
+            "credits",
+            "credit_requests",
+        )
         return {name: int(self.table("core")[name][0]) for name in names}
 
     def post(

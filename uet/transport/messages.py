@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from uet.base.jit import kernel
+from uet.transport.credit import note_posted
 from uet.transport.directory import inbox_key, insert, lookup, remove
 from uet.transport.pdc import activate, open_initiator
 from uet.transport.record import SesFlag, SesOpcode
@@ -84,6 +85,8 @@ def post(e: Any, endpoint: int, peer: int, n_bytes: int, match_bits: int, handle
         p["message"] = row
     if p["segmenting"] < 0:
         p["segmenting"] = row
+    if settings_at(e, 0)["credit"] != 0:
+        note_posted(e, row, now)
     activate(e, pdc)
     return row
 

@@ -21,6 +21,7 @@ from uet.transport.state import (
     SYN_SENT,
     TARGET,
     core_at,
+    credit_at,
     endpoint_at,
     message_at,
     pdc_at,
@@ -68,6 +69,9 @@ def open_initiator(e: Any, endpoint: int, peer: int, now: int) -> int:
     p["tx_start"] = np.int64(draw(settings["seed"], STREAM_PSN + row, 0) & np.uint64(0xFFFFFFFF))
     p["cwnd"] = settings["window_bytes"]
     insert(e, key, row)
+    if settings["credit"] != 0:
+        c = credit_at(e, row)
+        c["balance"], c["speculating"], c["requested_ps"] = settings["credit_max_bytes"], 1, now
     tell_controller(e, row, CC_START, now, 0, 0, -1, 0, 0)
     tell_balancer(e, row, LB_START, STREAM_LB + row, now)
     return row
@@ -113,15 +117,15 @@ def packet_payload(e: Any, message: int, number: int) -> int:
 
 @kernel
 def sent_size(e: Any, pdc: int, number: int) -> int:
-    """Return the link bytes of a packet that was sent and not overwritten in the send ring yet."""
+    """Return the nominal bytes of a packet that was sent and not overwritten in the send ring yet."""
     p, settings = pdc_at(e, pdc), settings_at(e, 0)
     row = sent_at(e, p["ring"] + (number & (settings["window_packets"] - 1)))
-    return packet_payload(e, np.int64(row["message"]), number) + settings["overhead_bytes"]
+    return packet_payload(e, np.int64(row["message"]), number) + settings["nominal_bytes"]
 
 
 @kernel
 def next_size(e: Any, pdc: int) -> int:
-    """Return the link bytes of the packet the PDC would send next, 0 if it has none within its window."""
+    """Return the nominal bytes of the packet the PDC would send next, 0 if it has none within its window."""
     p, settings = pdc_at(e, pdc), settings_at(e, 0)
     if p["state"] == FAILED:
         return 0
@@ -129,14 +133,30 @@ def next_size(e: Any, pdc: int) -> int:
         return sent_size(e, pdc, p["tx_lost_low"])
     if p["tx_next"] >= p["tx_end"] or p["tx_next"] - p["tx_cack"] >= settings["window_packets"]:
         return 0
-    return packet_payload(e, np.int64(p["segmenting"]), p["tx_next"]) + settings["overhead_bytes"]
+    return packet_payload(e, np.int64(p["segmenting"]), p["tx_next"]) + settings["nominal_bytes"]
 
 
 @kernel
 def can_send(e: Any, pdc: int) -> bool:
-    """Tell whether the PDC has a packet that its window and its congestion window allow."""
-    size, p = next_size(e, pdc), pdc_at(e, pdc)
-    return size > 0 and p["in_flight"] + size <= p["cwnd"]
+    """Tell whether the PDC has a packet that its window, its congestion window and its credit allow."""
+    size = next_size(e, pdc)
+    return size > 0 and has_room(e, pdc, size) and (settings_at(e, 0)["credit"] == 0 or has_credit(e, pdc))
+
+
+@kernel
+def has_room(e: Any, pdc: int, size: int) -> bool:
+    """Tell whether the congestion window allows a packet of `size` bytes, or a full one if that is the rule."""
+    p, settings = pdc_at(e, pdc), settings_at(e, 0)
+    if settings["room_for_mtu"] != 0:
+        size = settings["payload_bytes"] + settings["nominal_bytes"]
+    return p["in_flight"] + size <= p["cwnd"]
+
+
+@kernel
+def has_credit(e: Any, pdc: int) -> bool:
+    """Tell whether a PDC has credit left. Until the target exists, which grants it, one packet may go without."""
+    p = pdc_at(e, pdc)
+    return credit_at(e, pdc)["balance"] > 0 or (p["state"] == SYN_SENT and p["in_flight"] <= 0)
 
 
 @kernel
@@ -150,6 +170,7 @@ def push_active(e: Any, pdc: int) -> None:
     else:
         pdc_at(e, ep["active_tail"])["next_active"] = pdc
     ep["active_tail"] = pdc
+    ep["n_active"] += 1
 
 
 @kernel
@@ -159,6 +180,7 @@ def pop_active(e: Any, endpoint: int) -> int:
     pdc = np.int64(ep["active_head"])
     p = pdc_at(e, pdc)
     ep["active_head"], p["active"] = p["next_active"], 0
+    ep["n_active"] -= 1
     return pdc
 
 

@@ -18,9 +18,11 @@ from uet.base.jit import Hook
 from uet.transport import balancing, congestion
 from uet.transport.balancing.contract import BALANCER
 from uet.transport.congestion.contract import CONTROLLER
+from uet.transport.credit import ALONE, BESIDE_WINDOW
 from uet.transport.settings import SETTINGS_TABLE
 from uet.transport.state import CC_EVENT, OPAQUE_BYTES
 
+RCCC = "rccc"
 _ROOMS = {"controller": (congestion, "control"), "balancer": (balancing, "balance")}
 
 
@@ -47,9 +49,25 @@ def _load_file(argument: str) -> Any:
     return getattr(module, name)
 
 
+def split_credit(argument: str) -> tuple[str, int]:
+    """Return the controller of `nscc`, `rccc`, `nscc+rccc` and the like, and the setting `credit` it means."""
+    parts = argument.split("+")
+    others = [part for part in parts if part != RCCC]
+    if len(parts) == len(others):
+        return argument, 0
+    if len(others) > 1:
+        raise BadInput(f"'{argument}' names {len(others)} controllers; one may stand beside '{RCCC}'")
+    return (others[0], BESIDE_WINDOW) if others else (RCCC, ALONE)
+
+
 def load(kind: str, argument: str) -> Any:
-    """Return the part called `argument`: a built-in name or `path.py:Name`. Raises BadInput."""
+    """Return the part called `argument`: a built-in name or `path.py:Name`, with `+rccc` behind a controller.
+
+    Raises BadInput for what is not there or lacks something.
+    """
     room, function = _ROOMS[kind]
+    if kind == "controller":
+        argument, _ = split_credit(argument)
     if ":" in argument:
         part = _load_file(argument)
     elif argument in names(kind):

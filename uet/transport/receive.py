@@ -10,14 +10,18 @@ from uet.base.bitops import low_bits
 from uet.base.jit import kernel
 from uet.transport.answers import RECEIVED_MASK, RECEIVED_UNIT_BITS, on_ack, on_nack
 from uet.transport.bits import add, discard, has, read64
+from uet.transport.credit import ALONE, COUNT_MASK, on_control, on_demand
 from uet.transport.directory import lookup, pdc_key
 from uet.transport.messages import deliver
+from uet.transport.oversubscription import observe
 from uet.transport.pdc import find_pdc, number_of, open_target
 from uet.transport.record import NackCode, Net, NextHeader, PdsFlag, PdsType
 from uet.transport.slots import free_slot, push_control
-from uet.transport.state import core_at, packet_at, pdc_at, settings_at
+from uet.transport.state import core_at, credit_at, packet_at, pdc_at, settings_at
+from uet.transport.wire.codes import CcType
 
 RUD_REQ, ACK_CC, NACK = int(PdsType.RUD_REQ), int(PdsType.ACK_CC), int(PdsType.NACK)
+RUD_CC_REQ, CP, CC_CREDIT = int(PdsType.RUD_CC_REQ), int(PdsType.CP), int(CcType.CREDIT)
 RETX, AR, SYN, MARKED = int(PdsFlag.RETX), int(PdsFlag.AR), int(PdsFlag.SYN), int(PdsFlag.MARKED)
 CE, IS_TRIMMED, LAST_HOP, CONTROL = int(Net.ECN_CE), int(Net.TRIMMED), int(Net.LAST_HOP), int(Net.CONTROL)
 TRIMMED, TRIMMED_LASTHOP = int(NackCode.TRIMMED), int(NackCode.TRIMMED_LASTHOP)
@@ -35,8 +39,12 @@ def receive(e: Any, slot: int, now: int) -> bool:
     """
     packet = packet_at(e, slot)
     kind = packet["pds_type"]
-    if kind == RUD_REQ:
+    if kind in (RUD_REQ, RUD_CC_REQ):
         return _on_request(e, slot, now)
+    if kind == CP:
+        core_at(e, 0)["refused"] += 0 if on_control(e, slot, now) else 1
+        free_slot(e, slot)
+        return False
     pdc = find_pdc(e, np.int64(packet["dst"]), np.int64(packet["dpdcid"]), np.int64(packet["src"]))
     if pdc < 0 or pdc_at(e, pdc)["ring"] < 0 or (kind != ACK_CC and kind != NACK):
         core_at(e, 0)["refused"] += 1
@@ -74,6 +82,9 @@ def _on_request(e: Any, slot: int, now: int) -> bool:
         _answer_nack(e, -1, slot, trim_code if trimmed else missing, now)
         return False
     p = pdc_at(e, pdc)
+    if packet["pds_type"] == RUD_CC_REQ and settings_at(e, 0)["credit"] != 0:
+        observe(e, np.int64(packet["dst"]), slot)
+        on_demand(e, pdc, slot, now)
     number = number_of(np.int64(packet["psn"]), p["rx_start"], p["rx_expected"])
     if number >= p["rx_expected"] + window or number < p["rx_expected"] - window:
         _answer_nack(e, pdc, slot, OUT_OF_WINDOW, now)
@@ -98,7 +109,7 @@ def _accept(e: Any, pdc: int, slot: int, number: int, now: int) -> None:
     p, packet, settings = pdc_at(e, pdc), packet_at(e, slot), settings_at(e, 0)
     window, words = settings["window_packets"], np.int64(p["rx_words"])
     first = p["rx_bytes"] == 0
-    p["rx_bytes"] += packet["wire_bytes"]
+    p["rx_bytes"] += packet["payload_bytes"] + settings["nominal_bytes"]
     p["rx_unacked"] += max(np.int64(packet["payload_bytes"]), settings["ack_min_packet_bytes"])
     p["rx_max"] = max(p["rx_max"], number)
     if number == p["rx_expected"]:
@@ -153,8 +164,13 @@ def _answer_ack(e: Any, pdc: int, slot: int, number: int, exact: int, now: int) 
     received_above = read64(e, np.int64(p["rx_words"]), window, base)
     packet["sack_bitmap"] = received_above & low_bits(p["rx_expected"] + window - base)
     packet["detail"] = window >> 7
-    received = ((p["rx_bytes"] + 255) >> RECEIVED_UNIT_BITS) & RECEIVED_MASK
-    packet["cc_state"] = np.uint64((received << 16) | min(p["rx_out_of_order"], 0xFFFE))
+    out_of_order = min(p["rx_out_of_order"], 0xFFFE)
+    if settings["credit"] == ALONE and settings["credit_in_acks"] != 0:
+        packet["code"] = CC_CREDIT << 4
+        packet["cc_state"] = np.uint64(((credit_at(e, pdc)["granted"] & COUNT_MASK) << 40) | out_of_order)
+    else:
+        received = ((p["rx_bytes"] + 255) >> RECEIVED_UNIT_BITS) & RECEIVED_MASK
+        packet["cc_state"] = np.uint64((received << 16) | out_of_order)
     p["rx_unacked"] = 0
     core_at(e, 0)["acks"] += 1
 

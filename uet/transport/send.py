@@ -9,7 +9,8 @@ import numpy as np
 from uet.base.jit import kernel
 from uet.transport.balancing.contract import SELECT, tell_balancer
 from uet.transport.bits import add, discard, next_member, words_for
-from uet.transport.pdc import can_send, next_size, packet_payload, pop_active, push_active
+from uet.transport.credit import spend
+from uet.transport.pdc import can_send, has_credit, has_room, next_size, packet_payload, pop_active, push_active
 from uet.transport.record import Net, NextHeader, PdsFlag, PdsType, SesFlag
 from uet.transport.slots import pop_control, take_slot
 from uet.transport.state import (
@@ -24,7 +25,8 @@ from uet.transport.state import (
 )
 from uet.transport.timers import set_timer
 
-RUD_REQ, REQUEST_STD = int(PdsType.RUD_REQ), int(NextHeader.REQUEST_STD)
+RUD_REQ, RUD_CC_REQ = int(PdsType.RUD_REQ), int(PdsType.RUD_CC_REQ)
+REQUEST_STD = int(NextHeader.REQUEST_STD)
 RETX, AR, SYN = int(PdsFlag.RETX), int(PdsFlag.AR), int(PdsFlag.SYN)
 SOM, EOM, ECN_CAPABLE = int(SesFlag.SOM), int(SesFlag.EOM), int(Net.ECN_CAPABLE)
 
@@ -86,7 +88,7 @@ def _send_request(e: Any, pdc: int, slot: int, now: int) -> None:
     row["time_ps"] = now
     row["entropy"] = tell_balancer(e, pdc, SELECT, 0, now)
     row["tries"] = min(row["tries"] + 1, 255)
-    p["in_flight"] += payload + settings["overhead_bytes"]
+    p["in_flight"] += payload + settings["nominal_bytes"]
     add(e, np.int64(p["tx_words"]), window, number)
     flags = 0
     if row["tries"] > 1:
@@ -95,30 +97,35 @@ def _send_request(e: Any, pdc: int, slot: int, now: int) -> None:
         message_at(e, message)["retransmitted"] += 1
     else:
         core["sent"] += 1
+    _fill_request(e, pdc, slot, number, message, payload, now)
+    if settings["credit"] != 0:
+        spend(e, pdc, slot, payload + settings["nominal_bytes"], 1 if row["tries"] == 1 else 0)
     following = next_size(e, pdc)
-    if following == 0 or p["in_flight"] + following > p["cwnd"]:
+    if following == 0 or not has_room(e, pdc, following) or (settings["credit"] != 0 and not has_credit(e, pdc)):
         flags |= AR  # nothing more to send for now: the answer must not wait for more bytes
     if p["cwnd"] < settings["ack_request_below_bytes"] and p["cwnd"] < settings["window_bytes"]:
         flags |= AR  # UE 1.0, NSCC: a window this small holds too few packets to wait for a coalesced ACK
+    packet = packet_at(e, slot)
     if p["state"] == SYN_SENT:
         flags |= SYN
-    _fill_request(e, pdc, slot, number, message, payload, flags, now)
-    packet_at(e, slot)["entropy"] = row["entropy"]
+        packet["dpdcid"] = number & 0xFFF
+    packet["pds_flags"], packet["entropy"] = flags, row["entropy"]
     if p["timer_set"] == 0:
         set_timer(e, pdc, now + settings["rto_ps"])
 
 
 @kernel
-def _fill_request(e: Any, pdc: int, slot: int, number: int, message: int, payload: int, flags: int, now: int) -> None:
-    """Write the record of a RUD request with a standard SES header."""
+def _fill_request(e: Any, pdc: int, slot: int, number: int, message: int, payload: int, now: int) -> None:
+    """Write the record of a RUD request with a standard SES header; flags and entropy are the caller's."""
     p, m, packet, settings = pdc_at(e, pdc), message_at(e, message), packet_at(e, slot), settings_at(e, 0)
     index = number - m["first"]
     packet["time_ps"], packet["src"], packet["dst"] = now, p["endpoint"], p["peer"]
-    packet["pds_type"], packet["next_hdr"], packet["pds_flags"] = RUD_REQ, REQUEST_STD, flags
+    packet["pds_type"] = RUD_REQ if settings["credit"] == 0 else RUD_CC_REQ
+    packet["next_hdr"] = REQUEST_STD
     packet["psn"] = (p["tx_start"] + number) & 0xFFFFFFFF
     packet["psn_offset"] = p["tx_cack"] - 1 - number
     packet["spdcid"] = p["pdcid"]
-    packet["dpdcid"] = number & 0xFFF if flags & SYN else p["peer_pdcid"]
+    packet["dpdcid"] = p["peer_pdcid"]
     packet["ses"], packet["argument"] = message, index * settings["payload_bytes"]
     packet["payload_bytes"], packet["wire_bytes"] = payload, payload + settings["overhead_bytes"]
     packet["detail"] = (SOM if index == 0 else 0) | (EOM if index + 1 == m["packets"] else 0)

@@ -31,7 +31,10 @@ PARAMETERS = (
     Parameter("mtu.payload_bytes", "payload_bytes", "bytes", 1, 4096, 4086, "payload of a full packet"),
     Parameter("mtu.overhead_bytes", "overhead_bytes", "bytes", 1, 126, 64, "what a data packet adds to its payload"),
     Parameter("mtu.ack_bytes", "ack_bytes", "bytes", 1, 102, 64, "link share of an ACK_CC"),
-    Parameter("mtu.nack_bytes", "nack_bytes", "bytes", 1, 86, 64, "link share of a NACK"),
+    Parameter("mtu.nack_bytes", "nack_bytes", "bytes", 1, 86, 64, "link share of a NACK or a control packet"),
+    Parameter("mtu.legal_only", "legal_only", "", 1, 1, 0, "1: payloads are 1024, 2048, 4096 or 8192 bytes"),
+    Parameter("cc.nominal_bytes", "nominal_bytes", "bytes", 1, 108, 64, "what congestion control adds to a payload"),
+    Parameter("cc.room_for_mtu", "room_for_mtu", "", 1, 1, 0, "1: sending takes room for a full packet in the window"),
     Parameter("cc.window_bytes", "window_bytes", "bytes", 1, None, None, "initial window, and the constant one"),
     Parameter("cc.base_rtt_us", "base_rtt_ps", "us", 10**6, None, None, "unloaded round trip of the longest path"),
     Parameter("cc.line_gbps", "line_mbps", "Gb/s", 1000, None, None, "rate of the NIC"),
@@ -54,7 +57,7 @@ PARAMETERS = (
     Parameter(
         "nic.control_per_data", "control_per_data", "", 1, 10, 10, "control packets sent per waiting data packet"
     ),
-    Parameter("nscc.target_us", "nscc_target_ps", "us", 10**6, None, None, "queueing delay aimed at"),
+    Parameter("nscc.target_qdelay_us", "nscc_target_ps", "us", 10**6, None, None, "queueing delay aimed at"),
     Parameter("nscc.max_window_bdp", "nscc_max_window", "BDP", 10**6, 1.5, 1.5, "limit of the window"),
     Parameter("nscc.alpha", "nscc_alpha", "", 10**6, 4.0, 4.0, "gain of the proportional increase"),
     Parameter("nscc.fair", "nscc_fair", "", 10**6, 5.0, 5.0, "gain of the fair increase (fi)"),
@@ -87,6 +90,29 @@ PARAMETERS = (
         "delay that triggers Quick Adapt, 0 never",
     ),
     Parameter("nscc.nack_rtt", "nscc_nack_rtt", "", 1, 1, 1, "1: NACKs lower the base RTT too"),
+    Parameter(
+        "nscc.adapt_last_hop",
+        "nscc_adapt_last_hop",
+        "",
+        1,
+        0,
+        1,
+        "1: with receiver credit, Quick Adapt heeds trims at the last hop",
+    ),
+    Parameter("rccc.max_bytes", "credit_max_bytes", "bytes", 1, None, None, "most credit held; the speculative one"),
+    Parameter("rccc.grant_packets", "credit_packets", "packets", 1, 4, 4, "credit of one grant"),
+    Parameter("rccc.rate", "credit_rate", "", 10**6, 0.99, 0.99, "rate of all grants relative to the NIC's"),
+    Parameter("rccc.header_bytes", "credit_header_bytes", "bytes", 1, 4, 0, "what the credit target adds to a request"),
+    Parameter("rccc.slow_credit", "credit_slow", "", 1, 1, 1, "1: satisfied senders get credit when nobody asks"),
+    Parameter("rccc.in_acks", "credit_in_acks", "", 1, 1, 0, "1: without a window, ACKs carry credit (cc_type 1)"),
+    Parameter(
+        "rccc.request_us", "credit_request_ps", "us", 10**6, None, None, "least time between two credit requests"
+    ),
+    Parameter("rccc.oversubscribed", "over_on", "", 1, 0, 0, "1: grants slow down when marks tell of a full fabric"),
+    Parameter("rccc.marks_target", "over_target", "", 10**6, 0.3, 0.3, "marked fraction above which grants slow down"),
+    Parameter("rccc.marks_gain", "over_gain", "", 10**6, 0.5, 0.5, "weight of an interval in the marked fraction"),
+    Parameter("rccc.decrease", "over_decrease", "", 10**6, 0.5, 0.5, "gain of the slowing down"),
+    Parameter("rccc.increase", "over_increase", "", 10**6, 0.01, 0.01, "step of the speeding up"),
     Parameter("dctcp.gain", "dctcp_gain", "", 10**6, 0.0625, 0.0625, "weight of a window in the marked fraction"),
     Parameter("swift.target_us", "swift_target_ps", "us", 10**6, None, None, "round trip aimed at by a large window"),
     Parameter("swift.range_us", "swift_range_ps", "us", 10**6, None, None, "most that a small window adds to it"),
@@ -103,6 +129,7 @@ PARAMETERS = (
 _HOOKS = (
     Field("controller", "i8", "", "address of the congestion controller"),
     Field("balancer", "i8", "", "address of the load balancer"),
+    Field("credit", "i8", "", "receiver credit: 0 none, 1 beside a window, 2 alone"),
     Field("seed", "i8", "", "seed of all randomness"),
 )
 
@@ -110,8 +137,20 @@ SETTINGS_TABLE = Table(
     "settings", tuple(Field(p.field, "i8", p.unit and f"{p.unit} x {p.scale}", p.meaning) for p in PARAMETERS) + _HOOKS
 )
 
-_FRACTIONS = ("nscc.max_cut", "nscc.delay_gain", "dctcp.gain", "swift.max_cut")
-_POSITIVE = ("cc.base_rtt_us", "cc.line_gbps", "nscc.target_us", "swift.target_us", "swift.range_low")
+_FRACTIONS = (
+    "nscc.max_cut", "nscc.delay_gain", "dctcp.gain", "swift.max_cut",
+    "rccc.rate", "rccc.marks_target", "rccc.marks_gain", "rccc.decrease", "rccc.increase",
+)  # fmt: skip
+LEGAL_PAYLOADS = (1024, 2048, 4096, 8192)
+_POSITIVE = (
+    "rccc.grant_packets",
+    "rccc.rate",
+    "cc.base_rtt_us",
+    "cc.line_gbps",
+    "nscc.target_qdelay_us",
+    "swift.target_us",
+    "swift.range_low",
+)
 
 PROFILES = ("uet-1.0", "htsim")
 
@@ -146,23 +185,30 @@ def delay_targets(
     triggers Quick Adapt; where packets are trimmed, UE 1.0 leaves that to NACKs and uet-htsim does not.
     Swift's target and range are this project's choice: half a base RTT of queueing, and as much again.
     """
-    target = settled.get("nscc.target_us", (0.75 if trimming else 1.0) * rtt_us)
+    target = settled.get("nscc.target_qdelay_us", (0.75 if trimming else 1.0) * rtt_us)
     adapt = 0.0 if trimming and profile != "htsim" else 4 * target
     return {
-        "nscc.target_us": target,
+        "nscc.target_qdelay_us": target,
+        "rccc.request_us": rtt_us,
         "nscc.adapt_delay_us": adapt,
         "swift.target_us": 1.5 * rtt_us,
         "swift.range_us": 0.5 * rtt_us,
     }
 
 
-def fill(values: Mapping[str, float], seed: int, controller: int, balancer: int) -> Records:
-    """Return the settings row for complete `values`. Raises BadInput for values out of range."""
+def fill(values: Mapping[str, float], seed: int, controller: int, balancer: int, credit: int = 0) -> Records:
+    """Return the settings row for complete `values`; with `credit`, requests grow by the credit target.
+
+    Raises BadInput for values out of range.
+    """
     row = SETTINGS_TABLE.zeros(1)
     for p in PARAMETERS:
         row[p.field] = round(values[p.key] * p.scale)
     _check(row)
-    row["seed"], row["controller"], row["balancer"] = seed, controller, balancer
+    row["seed"], row["controller"], row["balancer"], row["credit"] = seed, controller, balancer, credit
+    if credit:
+        row["overhead_bytes"] += row["credit_header_bytes"]
+        row["nominal_bytes"] += row["credit_header_bytes"]
     return row
 
 
@@ -172,9 +218,13 @@ def _check(row: Records) -> None:
         raise BadInput(f"lb.entropies={entropies} is not a power of two between 1 and 65536; choose one, such as 64")
     if not 4 <= window <= 4096 or window & (window - 1):
         raise BadInput(f"pdc.window_packets={window} is not a power of two between 4 and 4096; choose one")
-    size = int(row["payload_bytes"][0] + row["overhead_bytes"][0])
-    if row["payload_bytes"][0] < 1 or size > 65535:
-        raise BadInput(f"mtu.payload_bytes={int(row['payload_bytes'][0])} is out of range; choose 1024 to 8192")
+    payload, size = int(row["payload_bytes"][0]), int(row["payload_bytes"][0] + row["overhead_bytes"][0])
+    if payload < 1 or size > 65535:
+        raise BadInput(f"mtu.payload_bytes={payload} is out of range; choose 1024 to 8192")
+    if row["legal_only"][0] and payload not in LEGAL_PAYLOADS:
+        raise BadInput(
+            f"mtu.payload_bytes={payload} is not legal in UET; choose 1024, 2048, 4096 or 8192, or set mtu.legal_only=0"
+        )
     wrong = [p for p in PARAMETERS if row[p.field][0] < (-1 if p.key == "rto.max_retries" else p.key in _POSITIVE)]
     if wrong:
         raise BadInput(*(f"{p.key}={row[p.field][0] / p.scale:g} is too small; see 'uet parameters'" for p in wrong))

@@ -31,6 +31,8 @@ CORE = table(
     timeouts i8 - packets given up by the retransmission timer
     duplicates i8 - data packets received twice
     refused i8 - packets that fit no PDC or window
+    credits i8 - control packets with credit sent
+    credit_requests i8 - control packets that ask for credit sent
     """,
 )
 
@@ -43,6 +45,7 @@ ENDPOINT = table(
     control_tail i4 - last waiting control packet
     active_head i4 - first PDC that may send, served round robin
     active_tail i4 - last PDC that may send
+    n_active i4 - PDCs that may send
     control_run i4 - control packets sent since the last data packet
     first_pdc i4 - its first PDC row
     n_pdcs i4 - PDCs opened; PDCID k is row first_pdc + k - 1
@@ -173,13 +176,50 @@ CC_EVENT = table(
     """,
 )
 
+CREDIT = table(
+    "credit",
+    """
+    balance i8 bytes initiator: credit left; the last packet may overdraw it
+    unsent i8 bytes initiator: posted and never sent
+    received i8 256B initiator: credit received so far
+    requested_ps i8 ps initiator: when it asked with a packet of its own last
+    speculating u1 - initiator: 1 until the first answer, while credit nobody granted is left
+    listed u1 - target: 1 while in its pacer's round robin
+    idle u1 - target: 1 while in its pacer's list of satisfied senders
+    next_listed i4 - target: next PDC of the round robin
+    next_idle i4 - target: next satisfied PDC
+    granted i8 256B target: credit granted so far
+    wanted i8 256B target: highest credit target received
+    """,
+)
+
+PACER = table(
+    "pacer",
+    """
+    listed_head i4 - first PDC whose sender wants credit, served round robin
+    listed_tail i4 - last of them
+    idle_head i4 - first PDC whose sender is satisfied
+    idle_tail i4 - last of them
+    ticking u1 - 1 while its timer is armed
+    rate f8 - share of the full rate that the fabric bears
+    marked f8 - moving average of the fraction of packets that arrive marked
+    due_ps i8 ps when the rate is reviewed next
+    streak i8 - reviews in a row that raised it
+    reviews i8 - reviews so far
+    packets i8 - data packets received since the last review, trimmed ones included
+    marks i8 - of these, marked ones
+    far_trims i8 - of these, trimmed before the last hop
+    trims i8 - of these, trimmed ones
+    """,
+)
+
 OPAQUE_BYTES = 256
 CC_STATE = table("cc_state", "opaque i8 - belongs to the controller", row_bytes=OPAQUE_BYTES)
 LB_STATE = table("lb_state", "opaque i8 - belongs to the balancer", row_bytes=OPAQUE_BYTES)
 
 ENGINE = WorldLayout(
     "engine", CORE, SETTINGS_TABLE, PACKET, SLOT, SES, ENDPOINT, PDC, SENT, WORD, MESSAGE, INBOX, COMPLETION,
-    HEAP, DIRECTORY, CC_EVENT, CC_STATE, LB_STATE,
+    HEAP, DIRECTORY, CC_EVENT, CC_STATE, LB_STATE, CREDIT, PACER,
 )  # fmt: skip
 
 core_at = ENGINE.rows("core")
@@ -198,3 +238,5 @@ directory_at = ENGINE.rows("directory")
 cc_event_at = ENGINE.rows("cc_event")
 cc_state_at = ENGINE.rows("cc_state")
 lb_state_at = ENGINE.rows("lb_state")
+credit_at = ENGINE.rows("credit")
+pacer_at = ENGINE.rows("pacer")

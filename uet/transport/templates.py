@@ -26,7 +26,7 @@ class {name}:
         last_hop (1: trimmed there). settings: the keys of `uet parameters` as integers; names, scales
         and units are in uet.transport.settings. This is compiled: numbers only, no objects, no print.
         """
-        kind, packet = event["kind"], settings["payload_bytes"] + settings["overhead_bytes"]
+        kind, packet = event["kind"], settings["payload_bytes"] + settings["nominal_bytes"]
         if kind == START:
             state["window"] = np.float64(settings["window_bytes"])
         elif kind == ACK and event["ecn"] == 0:

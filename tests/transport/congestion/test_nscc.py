@@ -10,7 +10,13 @@ from part_driver import ControllerDriver
 from uet.transport.congestion.contract import ACK, NACK, TIMEOUT
 
 # MTU 1000 B, base RTT 10 us, 1.2 Tb/s: BDP 1,500,000 B, hence a = 10, target 7.5 us, b = 0.625
-CHECK = {"mtu.payload_bytes": 1000, "mtu.overhead_bytes": 0, "cc.base_rtt_us": 10, "cc.line_gbps": 1200}
+CHECK = {
+    "mtu.payload_bytes": 1000,
+    "mtu.legal_only": 0,
+    "cc.nominal_bytes": 0,
+    "cc.base_rtt_us": 10,
+    "cc.line_gbps": 1200,
+}
 RTT, TARGET, MTU = 10_000_000, 7_500_000, 1000
 LIMIT = 2_250_000
 
@@ -163,6 +169,21 @@ def test_quick_adapt_by_delay_is_off_with_trimming_in_the_specification():
         driver.tell(ACK, now=1, acked=0, rtt=RTT + TARGET)
         driver.tell(ACK, now=20_000_000, acked=MTU, rtt=RTT + 4 * TARGET + 1)
         assert (driver.window == MTU) is acts
+
+
+@pytest.mark.parametrize("profile", ["uet-1.0", "htsim"])
+def test_trims_at_the_last_hop_are_left_to_receiver_credit(profile):
+    def after(controller, last_hop):
+        driver = ControllerDriver(controller, profile, {**CHECK, "cc.window_bytes": LIMIT, "rccc.header_bytes": 0})
+        driver.tell(ACK, now=1, acked=0, rtt=RTT + TARGET - 1)
+        driver.tell(NACK, now=2, packet=MTU, rtt=RTT, last_hop=last_hop)
+        cut = driver.window
+        driver.tell(NACK, now=17_500_002, packet=MTU, rtt=RTT, last_hop=last_hop)  # Quick Adapt is due
+        return cut, driver.window
+
+    assert after("nscc", 0) == after("nscc", 1) == after("nscc+rccc", 0) == (LIMIT - MTU, MTU)
+    # uet-htsim lets Quick Adapt act even so
+    assert after("nscc+rccc", 1) == (LIMIT, MTU if profile == "htsim" else LIMIT)
 
 
 events = st.tuples(

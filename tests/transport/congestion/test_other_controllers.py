@@ -8,7 +8,7 @@ from part_driver import ControllerDriver
 
 from uet.transport.congestion.contract import ACK, NACK, TIMEOUT
 
-PACKET = 4096 + 126
+PACKET = 4096 + 108
 RTT = 10_000_000
 
 

@@ -29,7 +29,7 @@ STATE = np.dtype(
 
 def control(state: Any, event: Any, settings: Any) -> int:
     """Return the new congestion window [bytes]."""
-    kind, packet = event["kind"], settings["payload_bytes"] + settings["overhead_bytes"]
+    kind, packet = event["kind"], settings["payload_bytes"] + settings["nominal_bytes"]
     if kind == START:
         state["window"], state["fraction"] = np.float64(settings["window_bytes"]), 1.0
         state["observe"] = settings["window_bytes"]

@@ -62,8 +62,8 @@ def control(state: Any, event: Any, settings: Any) -> int:
 
 @kernel
 def _packet(settings: Any) -> int:
-    """Return the link bytes of a full packet, the least window."""
-    return settings["payload_bytes"] + settings["overhead_bytes"]
+    """Return the nominal bytes of a full packet, the least window."""
+    return settings["payload_bytes"] + settings["nominal_bytes"]
 
 
 @kernel
@@ -208,6 +208,10 @@ def _on_nack(state: Any, event: Any, settings: Any) -> int:
     size = event["packet_bytes"]
     state["ignored"] += size
     _average(state, settings, np.float64(settings["base_rtt_ps"]))
-    state["armed"] = 1
-    adapted = _quick_adapt(state, event, settings, 1, 1, 0, event["in_flight_bytes"] + size)
-    return adapted if adapted > 0 else _bounded(state, settings, event["cwnd_bytes"] - size)
+    granted = settings["credit"] != 0 and event["last_hop"] != 0  # receiver credit takes care of the last hop
+    if not granted or settings["nscc_adapt_last_hop"] != 0:
+        state["armed"] = 1
+        adapted = _quick_adapt(state, event, settings, 1, 1, 0, event["in_flight_bytes"] + size)
+        if adapted > 0:
+            return adapted
+    return _bounded(state, settings, event["cwnd_bytes"] - (0 if granted else size))

@@ -29,7 +29,7 @@ STATE = np.dtype(
 
 def control(state: Any, event: Any, settings: Any) -> int:
     """Return the new congestion window [bytes]."""
-    kind, packet = event["kind"], settings["payload_bytes"] + settings["overhead_bytes"]
+    kind, packet = event["kind"], settings["payload_bytes"] + settings["nominal_bytes"]
     if kind == START:
         state["window"] = np.float64(settings["window_bytes"])
         state["decreased_ps"], state["rtt_ps"] = event["now_ps"], settings["base_rtt_ps"]
