@@ -20,14 +20,24 @@ if TYPE_CHECKING:
         show_topology,
     )
     from uet.api.machine import doctor
+    from uet.api.messages import simulate_loggops
     from uet.api.packets import decode, decode_capture, describe, encode
+    from uet.api.schedules import (
+        check_workload,
+        convert_workload,
+        make_collective,
+        merge_workloads,
+        show_workload,
+    )
     from uet.api.settings import parameters
     from uet.api.touring import plan_tour, tour
     from uet.api.tradeoff import tradeoff
-    from uet.api.work import show_workload, simulate
+    from uet.api.work import simulate
 
 __all__ = [
     "bandwidth",
+    "check_workload",
+    "convert_workload",
     "cost",
     "decode",
     "decode_capture",
@@ -39,12 +49,15 @@ __all__ = [
     "export_topology",
     "list_catalogues",
     "list_topologies",
+    "make_collective",
+    "merge_workloads",
     "parameters",
     "plan_tour",
     "show_catalogue",
     "show_topology",
     "show_workload",
     "simulate",
+    "simulate_loggops",
     "tour",
     "tradeoff",
 ]

@@ -24,6 +24,10 @@ class LogGOPS:
     overhead_ps_per_byte: int = 0
     eager_bytes: int = 65_535
 
+    def as_ns(self) -> dict[str, float]:
+        """Return the parameters by their letters, times in nanoseconds, S in bytes."""
+        return {letter: getattr(self, name) / (1 if letter == "S" else PS_PER_NS) for letter, name in _FIELDS.items()}
+
 
 _FIELDS = {
     "L": "latency_ps", "o": "overhead_ps", "g": "gap_ps", "G": "gap_ps_per_byte", "O": "overhead_ps_per_byte",

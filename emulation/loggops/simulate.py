@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
 
@@ -12,7 +13,8 @@ from numpy.typing import NDArray
 from emulation.loggops.parameters import LogGOPS
 from uet.base.errors import NoAnswer
 from uet.base.tables import Records
-from uet.schedule.model import CALC, COPY, KINDS, RECV, REDUCE, SEND, Index, Schedule, ScheduleBuilder
+from uet.schedule.model import CALC, COPY, RECV, REDUCE, SEND, Index, Schedule, ScheduleBuilder
+from uet.schedule.naming import describe
 
 DEFAULTS = LogGOPS()
 _EVENTS_PER_CALL = 1_000_000
@@ -37,6 +39,7 @@ class LogGOPSResult:
     build_cpu_s: float
     loop_cpu_s: float
     compile_cpu_s: float
+    interrupted: bool
 
     @property
     def max_ps(self) -> int:
@@ -45,47 +48,38 @@ class LogGOPSResult:
 
     @property
     def all_ops_executed(self) -> bool:
-        """Whether every operation was done; if not, the schedule is deadlocked."""
+        """Whether every operation was done; if not, the schedule is deadlocked, or the run was interrupted."""
         return not len(self.pending)
 
-    def unmatched(self, limit: int = _SHOWN) -> list[str]:
-        """Describe up to `limit` receives and sends that were left without a partner."""
-        ops = self.schedule.operations
-        waiting = [i for i in self.pending.tolist() if ops["kind"][i] == RECV]
-        return [_describe(ops, i) for i in dict.fromkeys([*waiting, *self.unreceived.tolist()])][:limit]
+    @property
+    def unmatched(self) -> list[int]:
+        """Receives and sends that were left without a partner."""
+        waiting = self.pending[self.schedule.operations["kind"][self.pending] == RECV]
+        return list(dict.fromkeys([*waiting.tolist(), *self.unreceived.tolist()]))
 
     def check(self) -> None:
         """Raise NoAnswer naming ranks and operations if the schedule is deadlocked."""
         if self.all_ops_executed:
             return
         ops = self.schedule.operations
-        kinds = ops["kind"][self.pending]
-        stuck = np.concatenate([self.pending[kinds == RECV], self.pending[kinds == SEND], self.pending])
-        shown = [_describe(ops, i) for i in dict.fromkeys(stuck.tolist())][:_SHOWN]
+        sends = self.pending[ops["kind"][self.pending] == SEND]
+        stuck = list(dict.fromkeys([*self.unmatched, *sends.tolist(), *self.pending.tolist()]))
         ranks = np.unique(ops["rank"][self.pending])
-        more = f" and {len(self.pending) - len(shown)} more" if len(self.pending) > len(shown) else ""
+        more = f"; and {len(stuck) - _SHOWN} more" if len(stuck) > _SHOWN else ""
         raise NoAnswer(
-            f"{self.schedule.name}: deadlock, {len(self.pending)} operations of {len(ranks)} ranks were never done: "
-            f"{'; '.join(shown)}{more}"
+            f"{self.schedule.name}: deadlock, operations never done: {len(self.pending)} (ranks: {len(ranks)}); "
+            f"stuck: {'; '.join(describe(self.schedule, i) for i in stuck[:_SHOWN])}{more}"
         )
 
 
-def _describe(ops: Records, i: int) -> str:
-    op = ops[i]
-    text = f"rank {op['rank']} operation {i} {KINDS[op['kind']]}"
-    if op["kind"] not in (SEND, RECV):
-        return text
-    peer = "any rank" if op["peer"] < 0 else f"rank {op['peer']}"
-    tag = "any tag" if op["tag"] < 0 else f"tag {op['tag']}"
-    return f"{text} {op['bytes']} bytes {'to' if op['kind'] == SEND else 'from'} {peer} {tag}"
-
-
 def run_loggops(
-    schedule: Schedule, parameters: LogGOPS = DEFAULTS, reduce_ps_per_byte: float = 0.0, grouped: bool | None = None
-) -> LogGOPSResult:
+    schedule: Schedule, parameters: LogGOPS = DEFAULTS, reduce_ps_per_byte: float = 0.0, grouped: bool | None = None,
+    say: Callable[[str], None] | None = None,
+) -> LogGOPSResult:  # fmt: skip
     """Run a schedule and return when each rank finished; deadlocks are in the result (`check` raises).
 
-    Reductions and copies hold the processor for `reduce_ps_per_byte`. `grouped` says whether events that
+    Reductions and copies hold the processor for `reduce_ps_per_byte`. `say` is called with remarks on
+    progress; Ctrl-C ends the run early, with `interrupted` set in its result. `grouped` says whether events that
     wait for the same resource stand in the queue as one; by default they do unless empty messages could
     make a resource free earlier than it was, for which only the plain way is exact.
     """
@@ -104,15 +98,20 @@ def run_loggops(
     world.tables["freed"]["op"][: len(roots)] = roots
     world.tables["run"]["n_freed"] = len(roots)
     built = time.process_time()
-    queue_freed(world.handle, 0)
-    while run_events(world.handle, _EVENTS_PER_CALL):
-        pass
+    interrupted = False
+    try:
+        queue_freed(world.handle, 0)
+        while run_events(world.handle, _EVENTS_PER_CALL):
+            if say is not None:
+                say(f"{int(world.tables['run']['events'][0]):,} events")
+    except KeyboardInterrupt:
+        interrupted = True
     ended = time.process_time()
     cpus = world.tables["cpu"]["free_ps"].reshape(schedule.n_ranks, -1)
     pending, unreceived = _left_over(schedule, world.tables["operation"][:-1], parameters)
     return LogGOPSResult(
         schedule, cpus.max(axis=1, initial=0), int(world.tables["run"]["events"][0]), pending, unreceived,
-        built - started, ended - built, compile_cpu_s,
+        built - started, ended - built, compile_cpu_s, interrupted,
     )  # fmt: skip
 
 

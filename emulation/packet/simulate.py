@@ -49,10 +49,13 @@ class SimulationSettings:
 
 @dataclass(frozen=True)
 class Result:
-    """What a run left: one row per flow, one per port, totals, and the settings that held."""
+    """What a run left: one row per flow, one per port, when each operation was done (-1: not), totals, and
+    the settings that held.
+    """
 
     flows: Records
     ports: Records
+    done_ps: NDArray[np.int64]
     totals: dict[str, Any]
     status: str
     settings: dict[str, float]
@@ -170,7 +173,8 @@ class Simulation:
     def result(self) -> Result:
         """Collect flows, ports and totals of what has happened so far."""
         flows = self._flows()
-        return Result(flows, self._port_rows(), self._totals(flows), self.status, self.values, self.network)
+        done_ps = self._inner("operations").tables["step"]["done_ps"].copy()
+        return Result(flows, self._port_rows(), done_ps, self._totals(flows), self.status, self.values, self.network)
 
     def _flows(self) -> Records:
         steps, messages = self._inner("operations").tables["step"], self.engine.table("message")

@@ -21,11 +21,12 @@ def test_ring_allreduce_costs_what_thakur_rabenseifner_and_gropp_print(n: int, p
 
 
 def test_volumes_of_a_ring() -> None:
-    v = volumes(ring.allreduce(8, 8 * 100, "uint8"))
+    schedule = ring.allreduce(8, 8 * 100, "uint8")
+    v = volumes(schedule)
     assert v.bytes_sent.tolist() == v.bytes_received.tolist() == [1400] * 8
     assert v.messages_sent.tolist() == [14] * 8 and v.total_messages == 112 and v.total_bytes == 11_200
     assert v.bytes_reduced.tolist() == [700] * 8
-    assert v.steps == 14
+    assert schedule.depth == 14
     assert v.traffic.source.tolist() == list(range(8))
     assert v.traffic.target.tolist() == [*range(1, 8), 0]
     assert v.traffic.bytes.tolist() == [1400] * 8 and v.traffic.messages.tolist() == [14] * 8

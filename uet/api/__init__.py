@@ -5,7 +5,9 @@ first used, so that importing `uet` costs nothing.
 
     fabrics     list_topologies show_topology export_topology draw_topology cost list_catalogues show_catalogue
     bandwidth   bandwidth draw_profile
-    work        show_workload simulate
+    schedules   show_workload make_collective convert_workload check_workload merge_workloads
+    work        simulate
+    messages    simulate_loggops
     packets     decode decode_capture encode describe
     machine     doctor
     settings    parameters
@@ -17,6 +19,8 @@ from __future__ import annotations
 
 FUNCTIONS = {
     "bandwidth": "uet.api.bandwidth",
+    "check_workload": "uet.api.schedules",
+    "convert_workload": "uet.api.schedules",
     "cost": "uet.api.fabrics",
     "decode": "uet.api.packets",
     "decode_capture": "uet.api.packets",
@@ -28,12 +32,15 @@ FUNCTIONS = {
     "export_topology": "uet.api.fabrics",
     "list_catalogues": "uet.api.fabrics",
     "list_topologies": "uet.api.fabrics",
+    "make_collective": "uet.api.schedules",
+    "merge_workloads": "uet.api.schedules",
     "plan_tour": "uet.api.touring",
     "parameters": "uet.api.settings",
     "show_catalogue": "uet.api.fabrics",
     "show_topology": "uet.api.fabrics",
-    "show_workload": "uet.api.work",
+    "show_workload": "uet.api.schedules",
     "simulate": "uet.api.work",
+    "simulate_loggops": "uet.api.messages",
     "tour": "uet.api.touring",
     "tradeoff": "uet.api.tradeoff",
 }

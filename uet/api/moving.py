@@ -34,7 +34,7 @@ def move_numbers(schedule: Schedule, fabric: Fabric, faults: Faults, seed: int) 
     counters = move(schedule, buffers, MoveSettings(seed=seed, faults=faults))
     check_result(schedule, before, buffers.data)
     for what, ours, theirs in (
-        ("steps", sums.steps, simulated_steps),
+        ("steps", schedule.depth, simulated_steps),
         ("bytes", sums.bytes_sent.tolist(), simulated_bytes.tolist()),
         ("bytes in all", sums.total_bytes, counters["bytes_delivered"]),
     ):
@@ -44,7 +44,7 @@ def move_numbers(schedule: Schedule, fabric: Fabric, faults: Faults, seed: int) 
         "work": schedule.name,
         "ranks": schedule.n_ranks,
         "dtype": schedule.dtype,
-        "steps": sums.steps,
+        "steps": schedule.depth,
         "messages": sums.total_messages,
         "bytes": sums.total_bytes,
         "checked_bytes": int(buffers.data.size),

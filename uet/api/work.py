@@ -1,49 +1,25 @@
-"""Workloads: show what one is made of, and run it on a fabric packet by packet."""
+"""Running a workload on a fabric, packet by packet."""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from uet.api.fabrics import SpecLike
+from uet.api.schedules import read_work
 from uet.base.errors import Interrupted, UetError
-from uet.base.spec import is_file, read_spec
 
 if TYPE_CHECKING:
     from emulation.packet.simulate import Result, SimulationSettings
     from topologies.fabric import Fabric
     from uet.base.runs import RunFolder
     from uet.base.tables import Records
-    from uet.schedule.model import Schedule
+    from uet.schedule.model import Index, Schedule
 
 Say = Callable[[str], None]
-
-
-@dataclass(frozen=True)
-class Workload:
-    """What `uet workload show` tells: operations by kind, and what the cost model sums over them."""
-
-    name: str
-    ranks: int
-    operations: dict[str, int]
-    steps: int
-    messages: int
-    total_bytes: int
-    max_bytes_sent: int
-    max_bytes_received: int
-    bytes_reduced: int
-    pairs: int
-    data_bytes: int
-    scratch_bytes: int
-    dtype: str
-    result: str | None
-
-    def as_dict(self) -> dict[str, Any]:
-        """Return the fields as plain data."""
-        return asdict(self)
 
 
 @dataclass(frozen=True)
@@ -51,56 +27,16 @@ class Run:
     """A finished, unfinished or interrupted simulation.
 
     `summary` is the document of `uet simulate --json`, `flows` and `ports` are tables (numpy record
-    arrays), `folder` is the run folder if one was asked for, `problem` why the run is not complete.
+    arrays), `done_ps` [operations] when each was done (-1: not), `folder` the run folder if one was asked
+    for, `problem` why the run is not complete.
     """
 
     summary: dict[str, Any]
     flows: Records
     ports: Records
+    done_ps: Index
     folder: Path | None
     problem: UetError | None
-
-
-def read_work(work: SpecLike, n_ranks: int, seed: int = 1) -> Schedule:
-    """Return the Schedule of a WORK string, a YAML or JSON file of its keys, or a .cm file."""
-    from uet.schedule.works import build_spec, build_work
-
-    text = str(work)
-    if not is_file(text):
-        return build_work(text, n_ranks, seed)
-    if text.lower().endswith(".cm"):
-        from emulation.workloads.connection_matrix import read_cm
-
-        return read_cm(text)
-    return build_spec(read_spec(text), n_ranks, seed)
-
-
-def show_workload(work: SpecLike, ranks: int, seed: int = 1) -> Workload:
-    """Return operations, steps and bytes of `work` on `ranks` ranks. Raises BadInput if it is wrong."""
-    import numpy as np
-
-    from uet.schedule.cost import volumes
-    from uet.schedule.model import KINDS
-
-    schedule = read_work(work, ranks, seed)
-    sums = volumes(schedule)
-    kinds = np.bincount(schedule.operations["kind"], minlength=len(KINDS))
-    return Workload(
-        name=schedule.name,
-        ranks=schedule.n_ranks,
-        operations={name: int(n) for name, n in zip(KINDS, kinds, strict=True)},
-        steps=sums.steps,
-        messages=sums.total_messages,
-        total_bytes=sums.total_bytes,
-        max_bytes_sent=int(sums.bytes_sent.max(initial=0)),
-        max_bytes_received=int(sums.bytes_received.max(initial=0)),
-        bytes_reduced=int(sums.bytes_reduced.sum()),
-        pairs=len(sums.traffic.source),
-        data_bytes=schedule.data_bytes,
-        scratch_bytes=schedule.scratch_bytes,
-        dtype=schedule.dtype,
-        result=schedule.result or None,
-    )
 
 
 def simulate(
@@ -129,6 +65,8 @@ def simulate(
     """
     from emulation.packet.simulate import SimulationSettings
     from uet.api.fabrics import build
+    from uet.api.jobs import job_times
+    from uet.api.jobs_spec import is_jobs_file, merged, read_jobs
     from uet.api.settings import checked_settings
     from uet.base.runs import RunFolder
 
@@ -136,17 +74,20 @@ def simulate(
     chosen = profile or ("htsim" if str(work).lower().endswith(".cm") else "uet-1.0")
     _check_names(chosen, cc, lb)
     fabric = build(on)
-    schedule = read_work(work, fabric.n_hosts, seed)
+    jobs = read_jobs(work, fabric.n_hosts, seed) if is_jobs_file(work) else None
+    schedule, owner = (read_work(work, fabric.n_hosts, seed), None) if jobs is None else merged(jobs)
     folder = None if out is None else RunFolder(out, "simulate", seed, chosen, force)
     options = SimulationSettings(
         profile=chosen, controller=cc, balancer=lb, seed=seed, overrides=values, end_ps=end_ps, wire=wire
     )
     run = run_schedule(fabric, schedule, options, say)
+    if jobs is not None and owner is not None:
+        run.summary["jobs"] = job_times(fabric, jobs, owner, options, run, say)
     if folder is None:
         return run
     spec = {"work": str(work), "on": fabric.spec, "profile": chosen, "cc": cc, "lb": lb, "seed": seed, "set": values}
     _keep(folder, fabric, spec, run)
-    return Run(run.summary, run.flows, run.ports, folder.target, run.problem)
+    return replace(run, folder=folder.target)
 
 
 def _check_names(profile: str, cc: str, lb: str) -> None:
@@ -180,7 +121,7 @@ def run_schedule(fabric: Fabric, schedule: Schedule, options: SimulationSettings
     problem = problem or simulation.problem
     summary = _summary(fabric, schedule, result, options, problem)
     summary |= {"startup_s": startup_s, "compile_s": compile_s, "wall_s": time.perf_counter() - started}
-    return Run(summary, result.flows, result.ports, None, problem)
+    return Run(summary, result.flows, result.ports, result.done_ps, None, problem)
 
 
 PERFORMANCE = ("startup_s", "compile_s", "cpu_s", "wall_s", "peak_rss_bytes")

@@ -22,7 +22,8 @@ import platform
 import shutil
 import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -56,6 +57,17 @@ def to_json(document: Any) -> str:
         raise TypeError(f"{type(value).__name__} has no JSON form")
 
     return json.dumps(document, indent=2, allow_nan=False, default=plain, ensure_ascii=False)
+
+
+@contextmanager
+def replacing(target: Path) -> Iterator[Path]:
+    """Give the block a path to write to; the file gets the name `target` at the end, or vanishes on any error."""
+    draft = target.with_name(f".{target.stem}.{os.getpid()}.tmp{target.suffix}")
+    try:
+        yield draft
+        draft.replace(target)
+    finally:
+        draft.unlink(missing_ok=True)
 
 
 class RunFolder:

@@ -71,14 +71,14 @@ def shared(*names: str) -> Callable[[Function], Function]:
     return decorate
 
 
-def parse_settings(pairs: tuple[str, ...]) -> dict[str, str]:
+def parse_settings(pairs: tuple[str, ...], option: str = "--set", example: str = "lb.entropies=64") -> dict[str, str]:
     """Return the key -> value of `--set` options. Raises BadInput for text without '=' and for doubled keys."""
     settings: dict[str, str] = {}
     for pair in pairs:
         key, equals, value = pair.partition("=")
         if not equals or not key.strip() or not value.strip():
-            raise BadInput(f"--set {pair}: write key=value, such as lb.entropies=64")
+            raise BadInput(f"{option} {pair}: write key=value, such as {example}")
         if key.strip() in settings:
-            raise BadInput(f"--set {key.strip()} stands twice; keep one")
+            raise BadInput(f"{option} {key.strip()} stands twice; keep one")
         settings[key.strip()] = value.strip()
     return settings

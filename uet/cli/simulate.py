@@ -1,11 +1,13 @@
-"""`uet simulate`."""
+"""`uet simulate`: packet by packet, or message by message."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
 import click
+from click.core import ParameterSource
 
+from uet.base.errors import BadInput
 from uet.base.units import parse_time_ps
 from uet.cli.options import parse_settings, shared
 from uet.cli.output import finish, print_facts, print_table, working
@@ -16,9 +18,30 @@ if TYPE_CHECKING:
 _OWN = ", or one of your own as FILE.py:NAME."
 
 
+BACKENDS = {
+    "packet": ("fabric", "cc", "lb", "profile", "payload", "no_trim", "wire", "end", "settings"),
+    "loggops": ("loggops", "ranks", "reduce_ps_per_byte"),
+}
+"""Parameters that only one backend honours."""
+
+
 @click.command()
 @click.argument("work")
-@click.option("--on", "fabric", metavar="SPEC", required=True, help="Fabric to run on.")
+@click.option(
+    "--backend", type=click.Choice(list(BACKENDS)), default="packet", show_default=True,
+    help="Packet by packet on a fabric, or message by message under LogGOPS.",
+)  # fmt: skip
+@click.option("--on", "fabric", metavar="SPEC", help="Fabric to run on (packet).")
+@click.option(
+    "--loggops", metavar="L=2500,o=1500,...", default="", help="L, o, g, G, O in ns and S in bytes [LogGOPSim's]."
+)
+@click.option(
+    "--ranks", metavar="N", type=click.IntRange(1), help="Ranks at hand for a WORK that is no file (loggops)."
+)
+@click.option(
+    "--reduce-ps-per-byte", metavar="PS", type=click.FloatRange(0), default=0.0, show_default=True,
+    help="What reductions and copies take (loggops).",
+)  # fmt: skip
 @click.option("--cc", metavar="NAME", default="constant", show_default=True, help=f"Congestion controller{_OWN}")
 @click.option("--lb", metavar="NAME", default="oblivious", show_default=True, help=f"Load balancer{_OWN}")
 @click.option("--profile", metavar="NAME", help="Set of defaults: uet-1.0 or htsim [uet-1.0; htsim for .cm files].")
@@ -27,18 +50,28 @@ _OWN = ", or one of your own as FILE.py:NAME."
 @click.option("--wire", is_flag=True, help="Pass every packet through its bytes: slower, the same result.")
 @click.option("--end", metavar="TIME", help="Stop at this simulated time, such as 5ms.")
 @shared("json", "out", "seed", "set", "quiet", "force", "verbose")
+@click.pass_context
 def simulate(
-    work: str, fabric: str, cc: str, lb: str, profile: str | None, payload: int | None, no_trim: bool,
+    ctx: click.Context, work: str, backend: str, fabric: str | None, loggops: str, ranks: int | None,
+    reduce_ps_per_byte: float, cc: str, lb: str, profile: str | None, payload: int | None, no_trim: bool,
     wire: bool, end: str | None, as_json: bool, out: str | None, seed: int, settings: tuple[str, ...], quiet: bool,
     force: bool, verbose: bool,
 ) -> None:  # fmt: skip
-    """Run a workload on a fabric, packet by packet.
+    """Run a workload on a fabric, packet by packet, or message by message.
 
     WORK is a collective or pattern, such as permutation:size=2MiB or allreduce:algorithm=ring,size=1MiB,
-    or a file (.yaml, .json, .cm). One plane of the fabric is simulated and carries all of WORK's bytes.
+    or a file (.goal, .bin, .cm, .yaml, .json), also one of several jobs (see 'uet workload merge'), which are
+    then run alone too, for their slowdown. The packet backend needs --on; one plane of that fabric is
+    simulated and carries all of WORK's bytes. The loggops backend computes exactly what LogGOPSim does.
     """
     import uet
 
+    _check_options(ctx, backend)
+    if backend == "loggops":
+        _messages(work, loggops, ranks, reduce_ps_per_byte, as_json, out, seed, quiet, force, verbose)
+        return
+    if fabric is None:
+        raise BadInput("the packet backend runs on a fabric; name it with --on SPEC, or choose --backend loggops")
     values = parse_settings(settings)
     if payload is not None:
         values["mtu.payload_bytes"] = str(payload)
@@ -56,6 +89,39 @@ def simulate(
         _print(run)
 
 
+def _check_options(ctx: click.Context, backend: str) -> None:
+    """Refuse options that the chosen backend does not honour."""
+    for other, names in BACKENDS.items():
+        for parameter in ctx.command.params:
+            given = ctx.get_parameter_source(parameter.name or "") is not ParameterSource.DEFAULT
+            if other != backend and parameter.name in names and given:
+                raise BadInput(f"{parameter.opts[0]} is for the {other} backend, not for {backend}; leave it out")
+
+
+def _messages(
+    work: str, loggops: str, ranks: int | None, reduce_ps_per_byte: float, as_json: bool, out: str | None, seed: int,
+    quiet: bool, force: bool, verbose: bool,
+) -> None:  # fmt: skip
+    import uet
+
+    with working(quiet, verbose) as say:
+        run = uet.simulate_loggops(
+            work, loggops, ranks=ranks, seed=seed, reduce_ps_per_byte=reduce_ps_per_byte, out=out, force=force, say=say
+        )
+    finish("simulate", {**run.summary, "folder": run.folder and str(run.folder)}, as_json, seed, run.problem)
+    if as_json:
+        return
+    s = run.summary
+    print_facts(f"{s['work']} under LogGOPS", {
+        "finished": f"{s['max_ns']:,} ns, the first rank at {min(s['finish_ns'], default=0):,} ns",
+        "ranks": s["ranks"],
+        "operations": f"{s['sends']:,} sends, {s['recvs']:,} receives, {s['calcs']:,} calcs",
+        "events": f"{s['events']:,} in {s['cpu_s']:.3f} CPU s",
+        "parameters": ", ".join(f"{name}={value:g}" for name, value in s["loggops"].items()),
+        "run folder": run.folder,
+    })  # fmt: skip
+
+
 def _print(run: Run) -> None:
     s = run.summary
     planes = f", one of {s['planes']} planes" if s["planes"] > 1 else ""
@@ -70,3 +136,7 @@ def _print(run: Run) -> None:
         "simulated": f"{s['sim_us']:,.1f} us in {s['cpu_s']:.2f} CPU s ({s['events']:,} events)",
         "run folder": run.folder,
     })  # fmt: skip
+    if "jobs" in s:
+        columns = ("name", "work", "ranks", "start_us", "finish_us", "duration_us", "isolated_us", "slowdown")
+        rows = [tuple(job[c] for c in columns) for job in s["jobs"]]
+        print_table("", ("job", "work", "ranks", "start us", "finish us", "took us", "alone us", "slowdown"), rows)

@@ -22,20 +22,19 @@ class Traffic:
 
 @dataclass(frozen=True, eq=False)
 class Volumes:
-    """What a schedule moves. Arrays have shape [n_ranks]; `steps` is its `Schedule.depth`."""
+    """What a schedule moves. Arrays have shape [n_ranks]."""
 
     bytes_sent: NDArray[np.int64]
     bytes_received: NDArray[np.int64]
     messages_sent: NDArray[np.int64]
     bytes_reduced: NDArray[np.int64]
-    steps: int
     total_bytes: int
     total_messages: int
     traffic: Traffic
 
 
 def volumes(schedule: Schedule) -> Volumes:
-    """Return the volumes of a schedule. Raises BadInput if it is unmatched or circular."""
+    """Return the volumes of a schedule."""
     ops, n = schedule.operations, schedule.n_ranks
     sends, reduces = ops[ops["kind"] == SEND], ops[ops["kind"] == REDUCE]
     return Volumes(
@@ -43,7 +42,6 @@ def volumes(schedule: Schedule) -> Volumes:
         bytes_received=_sum(sends["peer"], sends["bytes"], n),
         messages_sent=np.bincount(sends["rank"], minlength=n),
         bytes_reduced=_sum(reduces["rank"], reduces["bytes"], n),
-        steps=schedule.depth,
         total_bytes=int(sends["bytes"].sum()),
         total_messages=len(sends),
         traffic=traffic(schedule),

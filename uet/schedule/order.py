@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 
 from uet.base.errors import BadInput
 from uet.base.jit import kernel
-from uet.schedule.model import KINDS, RECV, Index, Schedule
+from uet.schedule.model import RECV, Index, Schedule
+from uet.schedule.naming import describe
 
 
 @kernel
@@ -159,6 +160,6 @@ def _circle(schedule: Schedule, first: Index, before: Index, done: Index) -> str
         choices = before[first[node] : first[node + 1]]
         node = int(choices[~ordered[choices]][0])
     circle = list(dict.fromkeys(k % n for k, place in path.items() if place >= path[node]))[::-1]
-    names = [f"{KINDS[schedule.operations['kind'][i]]} {i} of rank {schedule.operations['rank'][i]}" for i in circle]
-    shown = " -> ".join([*names[:6], "..."] if len(names) > 6 else [*names, names[0]])
+    names = [describe(schedule, i) for i in circle[:6]]
+    shown = " -> ".join([*names, "..."] if len(circle) > 6 else [*names, names[0]])
     return f"{schedule.name}: operations wait for each other in a circle: {shown}; break it"

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from uet.base.errors import BadInput
 from uet.schedule.model import ANY, RECV, SEND, Index, Schedule
+from uet.schedule.naming import describe
 
 _KEY_LIMIT = 2**63
 
@@ -28,7 +29,8 @@ def pair(schedule: Schedule) -> Index:
     send_index, send_keys = _sorted_ends(schedule, SEND, "rank", "peer")
     recv_index, recv_keys = _sorted_ends(schedule, RECV, "peer", "rank")
     if not np.array_equal(send_keys, recv_keys):
-        raise BadInput(f"{schedule.name}: {next(_unpaired(send_keys, recv_keys))}")
+        first = next(_unpaired(schedule, send_index, send_keys, recv_index, recv_keys))
+        raise BadInput(f"{schedule.name}: {first}")
     differ = next(_differing(schedule, send_index, recv_index), None)
     if differ:
         raise BadInput(f"{schedule.name}: {differ}")
@@ -47,10 +49,12 @@ def mismatches(schedule: Schedule) -> Iterator[str]:
     send_index, send_keys = _sorted_ends(schedule, SEND, "rank", "peer")
     recv_index, recv_keys = _sorted_ends(schedule, RECV, "peer", "rank")
     keep = [~np.isin(keys[:, 1], open_ranks) for keys in (send_keys, recv_keys)]
-    if np.array_equal(send_keys[keep[0]], recv_keys[keep[1]]):
-        yield from _differing(schedule, send_index[keep[0]], recv_index[keep[1]])
+    send_index, send_keys = send_index[keep[0]], send_keys[keep[0]]
+    recv_index, recv_keys = recv_index[keep[1]], recv_keys[keep[1]]
+    if np.array_equal(send_keys, recv_keys):
+        yield from _differing(schedule, send_index, recv_index)
     else:
-        yield from _unpaired(send_keys[keep[0]], recv_keys[keep[1]])
+        yield from _unpaired(schedule, send_index, send_keys, recv_index, recv_keys)
 
 
 def has_wildcards(schedule: Schedule) -> bool:
@@ -72,19 +76,23 @@ def _sorted_ends(schedule: Schedule, kind: int, source: str, target: str) -> tup
     return index[order], np.stack([a[order], b[order], tag[order]], axis=1)
 
 
-def _unpaired(sends: NDArray[np.int64], recvs: NDArray[np.int64]) -> Iterator[str]:
-    left, right = Counter(map(tuple, sends.tolist())), Counter(map(tuple, recvs.tolist()))
-    for surplus, what, fix in ((left - right, "send", "receive"), (right - left, "receive", "send")):
-        for (a, b, tag), count in surplus.items():
-            many = "" if count == 1 else f" ({count} of them)"
-            yield f"a {what} from rank {a} to rank {b} with tag {tag} has no matching {fix}{many}; add it"
+def _unpaired(
+    schedule: Schedule, send_index: Index, send_keys: NDArray[np.int64], recv_index: Index, recv_keys: NDArray[np.int64]
+) -> Iterator[str]:
+    """Name the first operation without partner of each key that has one."""
+    sends, recvs = Counter(map(tuple, send_keys.tolist())), Counter(map(tuple, recv_keys.tolist()))
+    for surplus, index, keys, fix in (
+        (sends - recvs, send_index, send_keys, "receive"),
+        (recvs - sends, recv_index, recv_keys, "send"),
+    ):
+        for key, count in surplus.items():
+            alike = index[np.all(keys == key, axis=1)]
+            many = "" if count == 1 else f" (nor have {count - 1} like it)"
+            yield f"{describe(schedule, int(alike[-count]))} has no matching {fix}{many}; add it"
 
 
 def _differing(schedule: Schedule, sends: Index, recvs: Index) -> Iterator[str]:
     n_bytes = schedule.operations["bytes"]
-    for k in np.flatnonzero(n_bytes[sends] != n_bytes[recvs]):
-        s, r = schedule.operations[sends[k]], schedule.operations[recvs[k]]
-        yield (
-            f"rank {s['rank']} sends {s['bytes']} bytes to rank {s['peer']} (tag {s['tag']}) "
-            f"but the receive expects {r['bytes']}; make them equal"
-        )
+    for k in np.flatnonzero(n_bytes[sends] != n_bytes[recvs]).tolist():
+        send, recv = describe(schedule, int(sends[k])), describe(schedule, int(recvs[k]))
+        yield f"{send} meets {recv}; make the lengths equal"

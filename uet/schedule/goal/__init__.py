@@ -59,6 +59,9 @@ def _is_binary(path: Path) -> bool:
 
     try:
         with path.open("rb") as file:
-            return int.from_bytes(file.read(8), "little") in COOKIES
+            known = int.from_bytes(file.read(8), "little") in COOKIES
     except OSError as error:
         raise BadInput(f"{path}: cannot be read ({error.strerror}); check the path") from None
+    if path.suffix.lower() == ".bin" and not known:
+        raise BadInput(f"{path}: does not begin like a binary GOAL file; name GOAL text .goal")
+    return known

@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 
 from uet.base.errors import BadInput
 from uet.base.jit import kernel
+from uet.base.runs import replacing
 from uet.base.tables import Records
 from uet.schedule.goal.blocks import EDGE, GOAL_CALC, NODE, Blocks
 from uet.schedule.model import Index
@@ -123,7 +124,7 @@ def write(batches: Iterable[Blocks], path: Path) -> None:
     jump: list[Index] = []
     max_cpu = max_nic = 0
     n_ranks = end = 0
-    with path.open("wb") as file:
+    with replacing(path) as draft, draft.open("wb") as file:
         for whole in batches:
             for batch in whole.split():
                 _check_room(batch, path)

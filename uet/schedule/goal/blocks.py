@@ -47,7 +47,8 @@ class Blocks:
     """Consecutive ranks from `first_rank` on, out of `n_ranks`.
 
     The i-th of them has nodes[first_node[i] : first_node[i + 1]] and edges[first_edge[i] : first_edge[i + 1]];
-    edges number the nodes of their rank from 0 and stand in the order of declaration.
+    edges number the nodes of their rank from 0 and stand in the order of declaration. `remarks` are
+    sentences on what is legal in the file they come from, but hardly meant.
     """
 
     n_ranks: int
@@ -56,6 +57,7 @@ class Blocks:
     edges: Records
     first_node: Index
     first_edge: Index
+    remarks: tuple[str, ...] = ()
 
     def split(self, batch_nodes: int = _BATCH_NODES) -> Iterator[Blocks]:
         """Yield the same ranks in batches of about `batch_nodes` nodes, at least one rank each."""

@@ -278,6 +278,8 @@ def _statement(
         slot = _slot(text, p, end, rank, labels)
         if labels[slot, 0] != rank:
             labels[slot, 0], labels[slot, 1], labels[slot, 2], labels[slot, 3] = rank, p, end - p, counts[0] - node0
+        else:
+            state[3], state[4] = state[3] + 1, p
         low = _blanks(text, after + 1)
         after = _word_end(text, low)
         kind = _kind(text, low, after)
@@ -325,11 +327,14 @@ def parse_batch(
 ) -> int:  # fmt: skip
     """Read rank blocks from state[0] on until all are read or the next does not fit; return how many.
 
-    state[1] becomes DONE (all ranks of first_node read), FULL, or the code of a complaint about state[2].
+    state[1] becomes DONE (all ranks of first_node read), FULL, or the code of a complaint about state[2];
+    state[3] the number of labels that were already defined, state[4] where the last of them stands.
     """
     counts = np.zeros(2, np.int64)
     state[1] = DONE
+    state[3] = 0
     for k in range(len(first_node) - 1):
+        doubled = state[3]
         p = _rank_start(text, state[0], rank + k, state)
         while state[1] == DONE:
             p = _space(text, p)
@@ -342,6 +347,7 @@ def parse_batch(
             else:
                 p = _statement(text, p, rank + k, state, nodes, edges, counts, labels, first_node[k])
         if state[1] != DONE:
+            state[3] = doubled
             return k
         state[0] = p + 1
         first_node[k + 1], first_edge[k + 1] = counts[0], counts[1]

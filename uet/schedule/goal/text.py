@@ -19,9 +19,11 @@ from pathlib import Path
 import numpy as np
 
 from uet.base.errors import BadInput
+from uet.base.runs import replacing
 from uet.schedule.goal.blocks import EDGE, NODE, Blocks
 from uet.schedule.goal.format import format_batch
 from uet.schedule.goal.parse import COMPLAINTS, DONE, FULL, Octets, parse_batch, parse_header
+from uet.schedule.model import Index
 
 _BATCH_NODES = 200_000
 _SHORTEST_STATEMENT = 7
@@ -30,7 +32,7 @@ _SHORTEST_STATEMENT = 7
 
 def write(batches: Iterable[Blocks], path: Path) -> None:
     """Write rank blocks as text; operation k of a rank gets the label l<k + 1>."""
-    with path.open("wb") as file:
+    with replacing(path) as draft, draft.open("wb") as file:
         started = False
         for whole in batches:
             if not started:
@@ -41,9 +43,18 @@ def write(batches: Iterable[Blocks], path: Path) -> None:
 
 
 def read(path: Path) -> Iterator[Blocks]:
-    """Yield the rank blocks of a text file. Raises BadInput naming line and column of what is wrong."""
+    """Return the rank blocks of a text file in batches. Raises BadInput naming line and column of what is wrong."""
     text: Octets = np.asarray(np.memmap(path, np.uint8, "r")) if path.stat().st_size else np.frombuffer(b"", np.uint8)
-    state = np.zeros(3, np.int64)
+    return _blocks(path, text)
+
+
+def prepare() -> None:
+    """Compile or load the kernels that read text."""
+    list(_blocks(Path("prepare.goal"), np.frombuffer(b"num_ranks 1\nrank 0 {\n}\n", np.uint8)))
+
+
+def _blocks(path: Path, text: Octets) -> Iterator[Blocks]:
+    state = np.zeros(5, np.int64)
     n_ranks = int(parse_header(text, state))
     if state[1] != DONE:
         raise BadInput(_complaint(path, text, state, 0))
@@ -59,7 +70,10 @@ def read(path: Path) -> Iterator[Blocks]:
             capacity *= 4  # not even one rank fits
             continue
         first_node, first_edge = first_node[: k + 1].copy(), first_edge[: k + 1].copy()
-        yield Blocks(n_ranks, rank, nodes[: first_node[-1]], edges[: first_edge[-1]], first_node, first_edge)
+        yield Blocks(
+            n_ranks, rank, nodes[: first_node[-1]], edges[: first_edge[-1]], first_node, first_edge,
+            _remarks(path, text, state),
+        )  # fmt: skip
         rank += k
 
 
@@ -67,12 +81,26 @@ def _power_of_two(n: int) -> int:
     return 1 << (n - 1).bit_length()
 
 
-def _complaint(path: Path, text: Octets, state: np.ndarray[tuple[int], np.dtype[np.int64]], rank: int) -> str:
+def _remarks(path: Path, text: Octets, state: Index) -> tuple[str, ...]:
+    """Tell of labels that were defined twice among the statements just read."""
+    if state[3] == 0:
+        return ()
+    line, column, rest = _place(text, int(state[4]))
+    many = "" if state[3] == 1 else f" ({state[3]} such labels, this is the last)"
+    return (f"{path}:{line}:{column}: the label is defined above already, where it counts; the line is '{rest}'{many}",)
+
+
+def _complaint(path: Path, text: Octets, state: Index, rank: int) -> str:
     """Say where parsing stopped and what was expected there."""
-    at = min(int(state[2]), len(text))
+    line, column, rest = _place(text, int(state[2]))
+    reason = COMPLAINTS[int(state[1])].format(rank=rank)
+    return f"{path}:{line}:{column}: {reason}; the line is '{rest}'"
+
+
+def _place(text: Octets, at: int) -> tuple[int, int, str]:
+    """Return the line and column of a byte, from 1 on, and the line itself."""
     before = text[:at]
     line = 1 + int(np.count_nonzero(before == ord("\n")))
-    start = at - int(np.argmax(before[::-1] == ord("\n"))) if line > 1 else 0
+    start = len(before) - int(np.argmax(before[::-1] == ord("\n"))) if line > 1 else 0
     rest = text[start : start + 200].tobytes().split(b"\n")[0].decode("utf-8", "replace").strip("\r")
-    reason = COMPLAINTS[int(state[1])].format(rank=rank)
-    return f"{path}:{line}:{at - start + 1}: {reason}; the line is '{rest}'"
+    return line, len(before) - start + 1, rest
