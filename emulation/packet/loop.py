@@ -23,9 +23,10 @@ from emulation.operations import (
     runner_at,
     start_ready,
 )
+from emulation.packet.edge import LOCAL, tell_edge
 from emulation.packet.nic import arrive, kick
 from emulation.packet.ports import serve
-from emulation.packet.state import HOP, engine_of, events_of, hop_at, operations_of, port_at
+from emulation.packet.state import HOP, engine_of, events_of, hop_at, network_at, operations_of, port_at
 from uet.base.jit import kernel, prefetch
 from uet.transport.answers import on_timer
 from uet.transport.record import PACKET
@@ -75,6 +76,8 @@ def _start_and_kick(s: Any, now: int) -> None:
         start_ready(o, e, q, now)
         step = next_local(o)
         while step >= 0:
+            if network_at(s, 0)["edge"] != 0:
+                tell_edge(s, LOCAL, step, now)
             finish(o, step, now)
             step = next_local(o)
     host = next_kick(o)

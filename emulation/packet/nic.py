@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from emulation.operations import absorb
+from emulation.packet.edge import ARRIVE, DEPART, PLACE, tell_edge
 from emulation.packet.ports import enqueue, wake
 from emulation.packet.state import (
     engine_of,
@@ -22,16 +23,15 @@ from emulation.packet.state import (
     route_of,
 )
 from topologies.routing.next_hop import call_next_hop, port_of, vc_of
-from uet.base.jit import Hook, kernel
+from uet.base.jit import kernel
 from uet.base.rng import mix64
 from uet.transport.receive import receive
 from uet.transport.record import Net
 from uet.transport.send import next_packet
+from uet.transport.slots import free_slot
 from uet.transport.state import endpoint_at, packet_at
 
 CONTROL = int(Net.CONTROL)
-WIRE = Hook("wire", 1, 2)
-_through_wire = WIRE.call
 
 
 @kernel
@@ -72,14 +72,22 @@ def kick(s: Any, host: int, now: int) -> None:
 def _inject(s: Any, host: int, slot: int, now: int) -> None:
     """Start a packet's journey."""
     e, hop, network = engine_of(s, 0), hop_at(s, slot), network_at(s, 0)
-    if network["wire"] != 0:
-        network["wire_refusals"] += _through_wire(network["wire"], e, slot, network["wire_room"]) != 0
+    if network["edge"] != 0 and tell_edge(s, DEPART, slot, now) != 0:
+        _lose(s, slot)
+        return
     packet = packet_at(e, slot)
     flow = (np.uint64(packet["src"]) << np.uint64(40)) | (np.uint64(packet["dst"]) << np.uint64(16))
     hop["hash"] = mix64(mix64(flow ^ np.uint64(packet["spdcid"])) ^ np.uint64(packet["entropy"]))
     hop["dst"], hop["bytes"], hop["vc"] = packet["dst"], packet["wire_bytes"], 0
     hop["control"], hop["own"] = (1 if packet["net"] & CONTROL else 0), 1
     forward(s, host, slot, now)
+
+
+@kernel
+def _lose(s: Any, slot: int) -> None:
+    """Give up a packet that the edge lost."""
+    network_at(s, 0)["edge_losses"] += 1
+    free_slot(engine_of(s, 0), slot)
 
 
 @kernel
@@ -100,7 +108,11 @@ def arrive(s: Any, slot: int, now: int) -> None:
     if node != hop["dst"]:
         forward(s, node, slot, now)
         return
-    e = engine_of(s, 0)
-    receive(e, slot, now)
+    e, edge = engine_of(s, 0), network_at(s, 0)["edge"]
+    if edge != 0 and tell_edge(s, ARRIVE, slot, now) != 0:
+        _lose(s, slot)
+        return
+    if receive(e, slot, now) and edge != 0:
+        tell_edge(s, PLACE, slot, now)
     absorb(operations_of(s, 0), e, now)
     kick(s, node, now)

@@ -16,10 +16,11 @@ from emulation.engines import engine_for
 from emulation.events import event_queue
 from emulation.operations import FINISHED, PAUSED, STUCK, TIME_UP, operations
 from emulation.packet import loop
+from emulation.packet.edge import Edge
 from emulation.packet.probe import Paths, longest_path, port_latencies
 from emulation.packet.settings import NetworkSettings, resolve
-from emulation.packet.state import HOP, HOST, NETWORK, PORT, PORT_COUNT, SIM
-from emulation.packet.wire import ROOM_BYTES, wire_address
+from emulation.packet.state import HOP, HOST, NETWORK, NO_EDGE, PORT, PORT_COUNT, SIM
+from emulation.packet.wire import codec_edge
 from topologies.fabric import Fabric
 from uet.base.errors import BadInput, NoAnswer
 from uet.base.jit import World
@@ -71,8 +72,17 @@ FLOW_FIELDS = (
 class Simulation:
     """One run, from tables to results; `advance` may be called until it returns True."""
 
-    def __init__(self, fabric: Fabric, schedule: Schedule, settings: SimulationSettings) -> None:
-        """Build all state. Raises BadInput for settings and placements that do not fit."""
+    def __init__(
+        self,
+        fabric: Fabric,
+        schedule: Schedule,
+        settings: SimulationSettings,
+        make_edge: Callable[[int], Edge] | None = None,
+    ) -> None:
+        """Build all state; `make_edge` returns the network's edge for a number of packet slots.
+
+        Raises BadInput for settings and placements that do not fit.
+        """
         started = time.process_time()
         self.fabric, self.schedule, self.options = fabric, schedule, settings
         placement = _placement(fabric, schedule, settings.placement)
@@ -88,8 +98,11 @@ class Simulation:
             settings.seed,
             settings.controller,
             settings.balancer,
-            ses_per_packet=settings.wire,
+            ses_per_packet=settings.wire or make_edge is not None,
         )
+        self.edge: Edge | None = codec_edge() if settings.wire else None
+        if make_edge is not None:
+            self.edge = make_edge(len(self.engine.table("packet")))
         self.world = self._build_world(placement, paths)
         self.status = "running"
         self.cpu_s = time.process_time() - started
@@ -113,6 +126,7 @@ class Simulation:
             "route": fabric.routes.world,
             "events": events,
             "operations": operations(self.schedule, placement),
+            "edge_world": World(NO_EDGE, {}) if self.edge is None else self.edge.world,
         }
         if slots >= 1 << 29 or len(port_rows) >= 1 << 29 or n_ops >= 1 << 29:
             raise BadInput("the simulation has more than 2^29 packets, ports or operations; make it smaller")
@@ -122,9 +136,8 @@ class Simulation:
         row, n = NETWORK.zeros(1), self.network
         row["n_hosts"], row["seed"] = self.fabric.n_hosts, self.options.seed
         row["next_hop"] = self.fabric.routes.address
-        if self.options.wire:
-            self._wire_room = np.zeros(ROOM_BYTES, np.uint8)
-            row["wire"], row["wire_room"] = wire_address(), self._wire_room.ctypes.data
+        if self.edge is not None:
+            row["edge"] = self.edge.address
         row["queue_bytes"], row["control_bytes"] = n.queue_bytes, n.control_bytes
         row["ecn_low_bytes"], row["ecn_high_bytes"] = n.ecn_low_bytes, n.ecn_high_bytes
         row["trimming"], row["trim_bytes"], row["ecn_last_hop"] = n.trimming, n.trim_bytes, n.ecn_last_hop
@@ -211,7 +224,7 @@ class Simulation:
             "credits": counters["credits"],
             "credit_requests": counters["credit_requests"],
             "duplicates": counters["duplicates"],
-            "wire_refusals": int(network["wire_refusals"]) if self.options.wire else None,
+            "wire_refusals": int(network["edge_losses"]) if self.options.wire else None,
             "packet_hops": int(network["hops"]),
             "events": int(events["processed"][0]),
             "packets_high_water": counters["used_packets"],

@@ -15,9 +15,8 @@ NETWORK = table(
     n_hosts i8 - hosts are nodes 0..n_hosts-1
     seed i8 - seed of ECN and trim decisions
     next_hop i8 - address of the fabric's routing kernel
-    wire i8 - address of the byte codec every packet passes, 0 for none
-    wire_room i8 - address of its scratch bytes
-    wire_refusals i8 - packets the codec refused, which is a bug
+    edge i8 - address of the function at the network's edge, 0 for none
+    edge_losses i8 - packets it lost
     queue_bytes i8 bytes data queue of a port
     control_bytes i8 bytes control queue of a port
     ecn_low_bytes i8 bytes no packet is marked below this queue
@@ -83,7 +82,9 @@ HOST = table(
     """,
 )
 
-SIM = WorldLayout("sim", NETWORK, PORT, PORT_COUNT, HOP, HOST, ENGINE, ROUTE, EVENTS, OPERATIONS)
+NO_EDGE = WorldLayout("edge_world")
+
+SIM = WorldLayout("sim", NETWORK, PORT, PORT_COUNT, HOP, HOST, ENGINE, ROUTE, EVENTS, OPERATIONS, NO_EDGE)
 
 network_at = SIM.rows("network")
 port_at = SIM.rows("sim_port")
@@ -94,3 +95,4 @@ engine_of = SIM.rows("engine")
 route_of = SIM.rows("route")
 events_of = SIM.rows("events")
 operations_of = SIM.rows("operations")
+edge_of = SIM.rows("edge_world")

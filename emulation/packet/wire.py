@@ -4,18 +4,23 @@ from __future__ import annotations
 
 from typing import Any
 
-from emulation.packet.nic import WIRE
+from emulation.packet.edge import DEPART, EDGE, Edge
+from emulation.packet.state import SIM, engine_of
+from uet.base.jit import World, WorldLayout, kernel
+from uet.base.tables import table
 from uet.transport.record import NextHeader, PdsType
-from uet.transport.state import ENGINE, packet_at, ses_at
+from uet.transport.state import packet_at, ses_at
 from uet.transport.wire.codec import decode, encode
 
+ROOM = table("room", "byte u1 bytes headers and any payload, which has a length but no content")
+CODEC = WorldLayout("codec", ROOM)
 ROOM_BYTES = 16_384
-"""Room for the headers and any payload; the simulator's payloads have a length but no content."""
 
 NO_SES, CP = int(NextHeader.NONE), int(PdsType.CP)  # a control packet keeps its type where others announce SES
 
 
-def through_wire(e: Any, slot: int, room: int) -> int:
+@kernel
+def _through_codec(e: Any, slot: int, room: int) -> int:
     """Encode the packet in `slot` to the bytes at `room` and decode them into the same slot.
 
     The SES fields come back in the row reserved for the slot behind the messages' rows. Returns 0, or
@@ -33,6 +38,12 @@ def through_wire(e: Any, slot: int, room: int) -> int:
     return start if start < 0 else 0
 
 
-def wire_address() -> int:
-    """Compile `through_wire` (once) and return its address for the network row."""
-    return WIRE.address(through_wire, ENGINE.dtype)
+def through_codec(s: Any, codec: Any, event: int, slot: int, now: int) -> int:
+    """Pass packets that leave a host through their bytes; one the codec refuses is lost, and a bug."""
+    return _through_codec(engine_of(s, 0), slot, codec["room"]) if event == DEPART else 0
+
+
+def codec_edge() -> Edge:
+    """Compile `through_codec` (once) and return the edge it makes."""
+    world = World(CODEC, {"room": ROOM.zeros(ROOM_BYTES)})
+    return Edge(EDGE.address(through_codec, SIM.dtype, CODEC.dtype), world)

@@ -110,7 +110,8 @@ class World:
         self._addresses = np.zeros(1, layout.dtype)
         for name, table in self.tables.items():
             rows_ = table._addresses if isinstance(table, World) else table
-            if rows_.dtype != layout.tables[name].dtype or not rows_.flags.c_contiguous:
+            fits = layout.accepts(name, rows_.dtype)
+            if not fits or not rows_.flags.c_contiguous:
                 raise ValueError(f"world {layout.name}: table {name} has the wrong type or is not contiguous")
             self._addresses[name] = rows_.ctypes.data
             self._addresses[f"n_{name}"] = len(rows_)
@@ -133,7 +134,8 @@ class WorldLayout:
     """The names and row types of the tables of one kind of World.
 
     A layout may stand among the tables of another: the inner World is then row 0 of that table, and
-    kernels hand it on to the kernels that were written for it.
+    kernels hand it on to the kernels that were written for it. One without tables takes any World,
+    which only hooks look into, as they know its layout.
     """
 
     def __init__(self, name: str, *tables: Table | WorldLayout) -> None:
@@ -141,7 +143,12 @@ class WorldLayout:
         self.name = name
         self.tables: dict[str, Table | WorldLayout] = {t.name: t for t in tables}
         columns = [(prefix + t, "i8") for t in self.tables for prefix in ("", "n_")]
-        self.dtype = np.dtype(columns)
+        self.dtype = np.dtype(columns or [("opaque", "i8")])
+
+    def accepts(self, name: str, dtype: np.dtype[Any]) -> bool:
+        """Tell whether rows of a type may be table `name`; an inner layout without tables takes any World."""
+        inner = self.tables[name]
+        return dtype == inner.dtype or (isinstance(inner, WorldLayout) and not inner.tables)
 
     def rows(self, name: str) -> Any:
         """Return the accessor `at(w, i)` of table `name`: its row i as a record, by reference."""

@@ -1,0 +1,38 @@
+"""The edge of the simulated network: what may happen to packets between a host's engine and its port.
+
+An edge is one function with a fixed signature and a World of its own:
+
+    edge(simulation, own, event, subject, now) -> 0, or for DEPART and ARRIVE 1 if the packet is lost
+
+It passes packets through their bytes, or through real wires, and moves the payload of schedules. Without
+one, packets cross as records and payload has a length but no content.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from emulation.packet.state import edge_of, network_at
+from uet.base.jit import Hook, World, kernel
+
+EDGE = Hook("edge", 2, 3)
+_call = EDGE.call
+
+DEPART, ARRIVE, PLACE, LOCAL = range(4)
+"""Events and their subjects: a packet slot that leaves its host; one that has reached its destination; the
+same slot, once the engine has found its payload new; an operation to be carried out within a rank."""
+
+
+@dataclass(frozen=True)
+class Edge:
+    """An edge's compiled function and its World."""
+
+    address: int
+    world: World
+
+
+@kernel
+def tell_edge(s: Any, event: int, subject: int, now: int) -> int:
+    """Call the edge and return its answer; there must be one."""
+    return _call(network_at(s, 0)["edge"], s, edge_of(s, 0), event, subject, now)
