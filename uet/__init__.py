@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     )
     from uet.api.machine import doctor
     from uet.api.messages import simulate_loggops
+    from uet.api.nccl import nccl_tune
     from uet.api.packets import decode, decode_capture, describe, encode
     from uet.api.schedules import (
         check_workload,
@@ -51,6 +52,7 @@ __all__ = [
     "list_topologies",
     "make_collective",
     "merge_workloads",
+    "nccl_tune",
     "parameters",
     "plan_tour",
     "show_catalogue",

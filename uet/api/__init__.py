@@ -8,6 +8,7 @@ first used, so that importing `uet` costs nothing.
     schedules   show_workload make_collective convert_workload check_workload merge_workloads
     work        simulate
     messages    simulate_loggops
+    nccl        nccl_tune
     packets     decode decode_capture encode describe
     machine     doctor
     settings    parameters
@@ -34,6 +35,7 @@ FUNCTIONS = {
     "list_topologies": "uet.api.fabrics",
     "make_collective": "uet.api.schedules",
     "merge_workloads": "uet.api.schedules",
+    "nccl_tune": "uet.api.nccl",
     "plan_tour": "uet.api.touring",
     "parameters": "uet.api.settings",
     "show_catalogue": "uet.api.fabrics",

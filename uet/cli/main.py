@@ -19,6 +19,7 @@ COMMANDS = {
     "completion": ("uet.cli.completion", "Print the completion script of a shell."),
     "cost": ("uet.cli.cost", "Price a fabric and print its bill of materials."),
     "doctor": ("uet.cli.doctor", "Say what this machine can do and what is missing."),
+    "nccl": ("uet.cli.nccl", "What NCCL would do: algorithm, protocol, channels, threads, time."),
     "parameters": ("uet.cli.parameters", "List all settings with unit and default."),
     "simulate": ("uet.cli.simulate", "Run a workload on a fabric, packet by packet."),
     "topology": ("uet.cli.topology", "Fabrics: list, show, export, draw."),
