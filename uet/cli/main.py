@@ -21,12 +21,12 @@ COMMANDS = {
     "doctor": ("uet.cli.doctor", "Say what this machine can do and what is missing."),
     "nccl": ("uet.cli.nccl", "What NCCL would do: algorithm, protocol, channels, threads, time."),
     "parameters": ("uet.cli.parameters", "List all settings with unit and default."),
-    "simulate": ("uet.cli.simulate", "Run a workload on a fabric, packet by packet."),
+    "simulate": ("uet.cli.simulate", "Run a workload on a fabric, packet by packet, or message by message."),
     "topology": ("uet.cli.topology", "Fabrics: list, show, export, draw."),
     "tour": ("uet.cli.tour", "Design, price, simulate, move and report one specification."),
     "tradeoff": ("uet.cli.tradeoff", "Compare fabrics in bandwidth, cost, flexibility and resilience."),
     "wire": ("uet.cli.wire", "Packets as bytes: decode, encode, describe."),
-    "workload": ("uet.cli.workload", "Collectives and traffic patterns as schedules."),
+    "workload": ("uet.cli.workload", "Collectives, traffic patterns and schedule files."),
 }
 """Name -> module that defines the command of the same name, and its one-line help."""
 

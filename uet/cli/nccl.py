@@ -11,7 +11,7 @@ from uet.cli.output import finish, print_facts, print_table
 
 @click.group()
 def nccl() -> None:
-    """What NCCL would do."""
+    """What NCCL would do: algorithm, protocol, channels, threads, time."""
 
 
 @nccl.command()
