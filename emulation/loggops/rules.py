@@ -180,6 +180,13 @@ def _order_of(w: Any, op: int) -> int:
 @kernel
 def _sort_freed(w: Any, n: int) -> None:
     """Sort the freed operations by rank and type, keeping their order otherwise."""
+    sorted_already = 1
+    while sorted_already < n and _order_of(w, np.int64(freed_at(w, sorted_already)["op"])) >= _order_of(
+        w, np.int64(freed_at(w, sorted_already - 1)["op"])
+    ):
+        sorted_already += 1
+    if sorted_already == n:
+        return
     if n > _FEW:
         keys, ops, across = np.empty(n, np.int64), np.empty(n, np.int64), np.empty(n, np.int64)
         for i in range(n):

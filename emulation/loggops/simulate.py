@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from emulation.loggops.parameters import LogGOPS
 from uet.base.errors import NoAnswer
 from uet.base.tables import Records
-from uet.schedule.model import CALC, COPY, RECV, REDUCE, SEND, Index, Schedule, ScheduleBuilder
+from uet.schedule.model import COPY, RECV, REDUCE, SEND, Index, Schedule, ScheduleBuilder
 from uet.schedule.naming import describe
 
 DEFAULTS = LogGOPS()
@@ -83,20 +83,17 @@ def run_loggops(
     wait for the same resource stand in the queue as one; by default they do unless empty messages could
     make a resource free earlier than it was, for which only the plain way is exact.
     """
+    from emulation.loggops.build import build_world, times_never_go_back
     from emulation.loggops.rules import queue_freed, run_events
-    from emulation.loggops.state import build_world, root_operations, times_never_go_back
 
     compile_cpu_s = _compile()
     started = time.process_time()
     ops = schedule.operations
-    moved = np.rint(np.where(np.isin(ops["kind"], (REDUCE, COPY)), ops["bytes"], 0) * reduce_ps_per_byte)
-    local_ps = np.where(ops["kind"] == CALC, ops["duration_ps"], moved.astype(np.int64))
+    moved = (ops["kind"] == REDUCE) | (ops["kind"] == COPY)
+    local_ps = np.where(moved, np.rint(ops["bytes"] * reduce_ps_per_byte).astype(np.int64), ops["duration_ps"])
     if grouped is None:
         grouped = times_never_go_back(schedule, parameters)
     world = build_world(schedule, parameters, local_ps, grouped)
-    roots = root_operations(schedule)
-    world.tables["freed"]["op"][: len(roots)] = roots
-    world.tables["run"]["n_freed"] = len(roots)
     built = time.process_time()
     interrupted = False
     try:
@@ -128,15 +125,13 @@ def _left_over(schedule: Schedule, rows: Records, parameters: LogGOPS) -> tuple[
 @cache
 def _compile() -> float:
     """Run one message, so that the kernels are compiled; return the CPU seconds this took."""
+    from emulation.loggops.build import build_world
     from emulation.loggops.rules import queue_freed, run_events
-    from emulation.loggops.state import build_world
 
     started = time.process_time()
     builder = ScheduleBuilder("one message", 2, 1)
     builder.transfer(0, 1, 1)
     world = build_world(builder.build(), LogGOPS(), np.zeros(2, np.int64), True)
-    world.tables["freed"]["op"][:2] = (0, 1)
-    world.tables["run"]["n_freed"] = 2
     queue_freed(world.handle, 0)
     run_events(world.handle, _EVENTS_PER_CALL)
     return time.process_time() - started

@@ -104,7 +104,8 @@ def show_workload(work: SpecLike, ranks: int | None = None, seed: int = 1) -> Wo
 
     from uet.base.units import PS_PER_US
     from uet.schedule.cost import volumes
-    from uet.schedule.model import ANY, KINDS, RECV
+    from uet.schedule.model import KINDS
+    from uet.schedule.pairing import wildcards
 
     schedule = read_work(work, ranks, seed)
     ops = schedule.operations
@@ -121,7 +122,7 @@ def show_workload(work: SpecLike, ranks: int | None = None, seed: int = 1) -> Wo
         dependencies=len(schedule.dependencies),
         processors=int(ops["cpu"].max(initial=0)) + 1,
         nics=int(ops["nic"].max(initial=0)) + 1,
-        wildcards=int(np.sum((ops["kind"] == RECV) & ((ops["peer"] == ANY) | (ops["tag"] == ANY)))),
+        wildcards=int(wildcards(schedule).sum()),
         steps=steps,
         messages=sums.total_messages,
         total_bytes=sums.total_bytes,

@@ -43,9 +43,7 @@ def mismatches(schedule: Schedule) -> Iterator[str]:
     """Yield one sentence per (source, target, tag) with unequal numbers of sends and receives, else per
     message whose lengths differ. Messages of ranks that have wildcard receives are left to the run.
     """
-    ops = schedule.operations
-    recvs = ops[ops["kind"] == RECV]
-    open_ranks = np.unique(recvs["rank"][(recvs["peer"] == ANY) | (recvs["tag"] == ANY)])
+    open_ranks = np.unique(schedule.operations["rank"][wildcards(schedule)])
     send_index, send_keys = _sorted_ends(schedule, SEND, "rank", "peer")
     recv_index, recv_keys = _sorted_ends(schedule, RECV, "peer", "rank")
     keep = [~np.isin(keys[:, 1], open_ranks) for keys in (send_keys, recv_keys)]
@@ -59,8 +57,14 @@ def mismatches(schedule: Schedule) -> Iterator[str]:
 
 def has_wildcards(schedule: Schedule) -> bool:
     """Tell whether some receive takes any source or any tag."""
-    recvs = schedule.operations[schedule.operations["kind"] == RECV]
-    return bool(np.any((recvs["peer"] == ANY) | (recvs["tag"] == ANY)))
+    return bool(np.any(wildcards(schedule)))
+
+
+def wildcards(schedule: Schedule) -> NDArray[np.bool_]:
+    """Tell for each operation whether it is a receive from any source or with any tag, shape [n]."""
+    ops = schedule.operations
+    found: NDArray[np.bool_] = (ops["kind"] == RECV) & ((ops["peer"] == ANY) | (ops["tag"] == ANY))
+    return found
 
 
 def _sorted_ends(schedule: Schedule, kind: int, source: str, target: str) -> tuple[Index, NDArray[np.int64]]:
