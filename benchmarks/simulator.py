@@ -1,7 +1,8 @@
 """CPU seconds of the packet simulator, beside those of uet-htsim where UET_HTSIM_BIN names its binary.
 
-Both run the same flows on the same three-tier tree of 400 Gb/s links with oblivious spraying and a
-constant window, in turn, so that a noisy machine disturbs both alike. Ours is the loop and its set-up
+Both run the same flows on the same three-tier tree of 400 Gb/s links, with oblivious spraying and a
+constant window where the case does not say otherwise, in turn, so that a noisy machine disturbs both
+alike. Ours is the loop and its set-up
 (interpreter start and compilation stand beside it); the rival's is its whole process. Usage:
 
     UET_HTSIM_BIN=/path/to/htsim_uec python benchmarks/simulator.py [--runs 7] [--case NAME]
@@ -31,11 +32,14 @@ class Case:
     radix: int
     work: str
     window_packets: int = 0
+    controller: str = "constant"
+    balancer: str = "oblivious"
 
 
 CASES = (
     Case("permutation-128", 128, 8, "permutation:size=8MB"),
     Case("permutation-1024", 1024, 16, "permutation:size=2MB"),
+    Case("permutation-1024-nscc", 1024, 16, "permutation:size=2MB", controller="nscc", balancer="mixed"),
     Case("incast-64", 128, 8, "incast:fan_in=64,size=1MB", 8),
     Case("incast-64-deep", 128, 8, "incast:fan_in=64,size=1MB", 30),
 )
@@ -60,7 +64,7 @@ def rival_cpu_s(binary: str, case: Case, folder: Path, seed: int) -> float:
     """Run the rival once and return its CPU seconds."""
     command = [
         binary, "-tm", str(folder / "case.cm"), "-topo", str(folder / "case.topo"), "-linkspeed", "400000",
-        "-end", "100000", "-seed", str(seed), "-load_balancing_algo", "oblivious", "-sender_cc_algo", "constant",
+        "-end", "100000", "-seed", str(seed), "-load_balancing_algo", case.balancer, "-sender_cc_algo", case.controller,
         "-o", str(folder / "log"),
     ]  # fmt: skip
     if case.window_packets:
@@ -82,7 +86,9 @@ def measure(case: Case, runs: int, binary: str | None) -> None:
     overrides = {"cc.window_bytes": case.window_packets * PACKET_BYTES} if case.window_packets else {}
 
     def ours(seed: int) -> tuple[float, dict[str, object]]:
-        options = SimulationSettings(profile="htsim", seed=seed, overrides=overrides)
+        options = SimulationSettings(
+            profile="htsim", controller=case.controller, balancer=case.balancer, seed=seed, overrides=overrides
+        )
         started = time.process_time()
         totals = simulate(fabric, schedule, options).totals
         return time.process_time() - started, totals

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from uet.api.messages import simulate_loggops
     from uet.api.nccl import nccl_tune
     from uet.api.packets import decode, decode_capture, describe, encode
+    from uet.api.parts import new
     from uet.api.schedules import (
         check_workload,
         convert_workload,
@@ -53,6 +54,7 @@ __all__ = [
     "make_collective",
     "merge_workloads",
     "nccl_tune",
+    "new",
     "parameters",
     "plan_tour",
     "show_catalogue",

@@ -25,7 +25,8 @@ from emulation.operations import (
 )
 from emulation.packet.edge import LOCAL, tell_edge
 from emulation.packet.nic import arrive, kick
-from emulation.packet.ports import serve
+from emulation.packet.pfc import PAUSE, on_message
+from emulation.packet.ports import serve, wake
 from emulation.packet.state import HOP, engine_of, events_of, hop_at, network_at, operations_of, port_at
 from uet.base.jit import kernel, prefetch
 from uet.transport.answers import on_timer
@@ -33,7 +34,7 @@ from uet.transport.record import PACKET
 from uet.transport.timers import NEVER, next_timer
 
 LOOK_AHEAD, PACKET_BYTES, HOP_BYTES = 3, PACKET.dtype.itemsize, HOP.dtype.itemsize
-_PORT_FREE, _CALC_DONE = PORT_FREE >> KIND_BITS, CALC_DONE >> KIND_BITS
+_PORT_FREE, _CALC_DONE, _PAUSE = PORT_FREE >> KIND_BITS, CALC_DONE >> KIND_BITS, PAUSE >> KIND_BITS
 
 
 @kernel
@@ -63,8 +64,24 @@ def _dispatch(s: Any, event: int, now: int) -> None:
             kick(s, owner, now)
     elif kind == _CALC_DONE:
         finish(operations_of(s, 0), index, now)
+    elif kind == _PAUSE:
+        on_message(s, index, now)
+        _resume(s, index, now)
     else:
         arrive(s, index, now)
+
+
+@kernel
+def _resume(s: Any, port: int, now: int) -> None:
+    """Let a port whose pause has just ended send, and its host if it has one."""
+    p = port_at(s, port)
+    if p["paused"] == 0 and p["waking"] == 0:
+        if p["busy_until_ps"] > now:
+            wake(s, port)
+        else:
+            serve(s, port, now)
+        if p["owner"] >= 0:
+            kick(s, np.int64(p["owner"]), now)
 
 
 @kernel

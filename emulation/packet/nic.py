@@ -28,7 +28,7 @@ from uet.base.rng import mix64
 from uet.transport.receive import receive
 from uet.transport.record import Net
 from uet.transport.send import next_packet
-from uet.transport.slots import free_slot
+from uet.transport.slots import free_slot, pop_control
 from uet.transport.state import endpoint_at, packet_at
 
 CONTROL = int(Net.CONTROL)
@@ -47,7 +47,7 @@ def _idle(s: Any, host: int, now: int) -> bool:
     h = host_at(s, host)
     for port in range(h["first_port"], h["first_port"] + h["n_ports"]):
         p = port_at(s, port)
-        if p["waking"] == 0 and p["busy_until_ps"] <= now:
+        if p["waking"] == 0 and p["busy_until_ps"] <= now and p["paused"] == 0:
             return True
     return False
 
@@ -58,6 +58,8 @@ def kick(s: Any, host: int, now: int) -> None:
     e, h = engine_of(s, 0), host_at(s, host)
     while has_packets(e, host):
         if not _idle(s, host, now) or h["waiting"] >= h["n_ports"]:
+            if network_at(s, 0)["pfc"] != 0:
+                _kick_control(s, host, now)
             for port in range(h["first_port"], h["first_port"] + h["n_ports"]):
                 if port_at(s, port)["busy_until_ps"] > now:
                     wake(s, port)
@@ -66,6 +68,17 @@ def kick(s: Any, host: int, now: int) -> None:
         if slot < 0:
             return
         _inject(s, host, slot, now)
+
+
+@kernel
+def _kick_control(s: Any, host: int, now: int) -> None:
+    """Let control packets past the pause of a host's idle ports."""
+    e, h = engine_of(s, 0), host_at(s, host)
+    for port in range(h["first_port"], h["first_port"] + h["n_ports"]):
+        p = port_at(s, port)
+        idle = p["waking"] == 0 and p["busy_until_ps"] <= now
+        if p["paused"] != 0 and idle and endpoint_at(e, host)["control_head"] >= 0:
+            _inject(s, host, np.int64(pop_control(e, host)), now)
 
 
 @kernel
@@ -79,7 +92,7 @@ def _inject(s: Any, host: int, slot: int, now: int) -> None:
     flow = (np.uint64(packet["src"]) << np.uint64(40)) | (np.uint64(packet["dst"]) << np.uint64(16))
     hop["hash"] = mix64(mix64(flow ^ np.uint64(packet["spdcid"])) ^ np.uint64(packet["entropy"]))
     hop["dst"], hop["bytes"], hop["vc"] = packet["dst"], packet["wire_bytes"], 0
-    hop["control"], hop["own"] = (1 if packet["net"] & CONTROL else 0), 1
+    hop["control"], hop["own"], hop["before"] = (1 if packet["net"] & CONTROL else 0), 1, -1
     forward(s, host, slot, now)
 
 

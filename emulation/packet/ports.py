@@ -1,4 +1,4 @@
-"""Output ports: two strict priorities, ECN on departure, trimming or dropping on arrival.
+"""Output ports: two strict priorities, ECN on departure, trimming, dropping or pausing on arrival.
 
 A port that is idle sends at once and leaves no event behind; only while packets wait does it have
 one PORT_FREE event, at the end of the packet being sent. Departure and arrival times are exact.
@@ -12,6 +12,7 @@ import numpy as np
 
 from emulation.events import schedule
 from emulation.operations import ARRIVAL, PORT_FREE
+from emulation.packet.pfc import hold, let_go
 from emulation.packet.state import engine_of, events_of, hop_at, host_at, network_at, port_at, port_count_at
 from uet.base.jit import kernel
 from uet.base.rng import below, draw, mix64
@@ -20,14 +21,14 @@ from uet.transport.slots import free_slot
 from uet.transport.state import packet_at
 
 CE, TRIMMED, LAST_HOP, CONTROL = int(Net.ECN_CE), int(Net.TRIMMED), int(Net.LAST_HOP), int(Net.CONTROL)
-STREAM_ECN, STREAM_TRIM = 3 << 40, 4 << 40
+STREAM_ECN, STREAM_TRIM, STREAM_LOSS = 3 << 40, 4 << 40, 10 << 40
 
 
 @kernel
 def enqueue(s: Any, port: int, slot: int, now: int) -> None:
     """Hand a packet to a port: it leaves at once if the port is idle, else it waits, is trimmed or dropped."""
     p, hop = port_at(s, port), hop_at(s, slot)
-    if p["waking"] == 0 and p["busy_until_ps"] <= now:
+    if p["waking"] == 0 and p["busy_until_ps"] <= now and (p["paused"] == 0 or hop["control"] == 1):
         _transmit(s, port, slot, now)
         return
     size, network = np.int64(hop["bytes"]), network_at(s, 0)
@@ -36,13 +37,17 @@ def enqueue(s: Any, port: int, slot: int, now: int) -> None:
             _drop(s, port, slot)
             return
         _append_control(s, port, slot)
+    elif network["pfc"] != 0:
+        hold(s, slot, now)
+        _append_data(s, port, slot)
     elif hop["own"] == 0 and p["data_bytes"] + size > network["queue_bytes"]:
         _overflow(s, port, slot, now)
     else:
         _append_data(s, port, slot)
     if hop["own"] == 1:
         host_at(s, np.int64(packet_at(engine_of(s, 0), slot)["src"]))["waiting"] += 1
-    wake(s, port)
+    if p["busy_until_ps"] > now:
+        wake(s, port)
 
 
 @kernel
@@ -61,7 +66,8 @@ def _append_data(s: Any, port: int, slot: int) -> None:
     if p["data_head"] < 0:
         p["data_head"] = slot
     else:
-        hop["before"] = p["data_tail"]
+        if network_at(s, 0)["pfc"] == 0:
+            hop["before"] = p["data_tail"]
         hop_at(s, np.int64(p["data_tail"]))["next"] = slot
     p["data_tail"] = slot
     p["data_bytes"] += hop["bytes"]
@@ -139,7 +145,7 @@ def _trim(s: Any, port: int, slot: int) -> None:
 
 @kernel
 def serve(s: Any, port: int, now: int) -> None:
-    """A packet has left the port: send the next one, control first."""
+    """Send the next packet of an idle port, control first; data only if the port is not paused."""
     p = port_at(s, port)
     p["waking"] = 0
     if p["control_head"] >= 0:
@@ -147,17 +153,19 @@ def serve(s: Any, port: int, now: int) -> None:
         hop = hop_at(s, slot)
         p["control_head"] = hop["next"]
         p["control_bytes"] -= hop["bytes"]
-    elif p["data_head"] >= 0:
+    elif p["data_head"] >= 0 and p["paused"] == 0:
         slot = np.int64(p["data_head"])
         hop = hop_at(s, slot)
         p["data_head"] = hop["next"]
         p["data_bytes"] -= hop["bytes"]
+        if network_at(s, 0)["pfc"] != 0:
+            let_go(s, slot, now)
     else:
         return
     if hop["own"] == 1:
         host_at(s, np.int64(packet_at(engine_of(s, 0), slot)["src"]))["waiting"] -= 1
     _transmit(s, port, slot, now)
-    if p["control_head"] >= 0 or p["data_head"] >= 0:
+    if p["control_head"] >= 0 or (p["data_head"] >= 0 and p["paused"] == 0):
         wake(s, port)
 
 
@@ -174,7 +182,22 @@ def _transmit(s: Any, port: int, slot: int, now: int) -> None:
     hop["node"] = p["peer"]
     if hop["control"] == 0 and p["data_bytes"] >= network["ecn_low_bytes"]:
         _mark(s, port, slot, now)
+    if network["loss"] != 0 and _is_lost(s, port, slot, now):
+        return
+    if network["pfc"] != 0:
+        hop["before"] = port
     schedule(events_of(s, 0), leaves + p["latency_ps"], ARRIVAL | slot)
+
+
+@kernel
+def _is_lost(s: Any, port: int, slot: int, now: int) -> bool:
+    """Lose a packet on its link by chance; it took its time there all the same."""
+    network = network_at(s, 0)
+    if np.int64(draw(network["seed"], STREAM_LOSS + port, now) >> np.uint64(32)) >= network["loss"]:
+        return False
+    network["losses"] += 1
+    free_slot(engine_of(s, 0), slot)
+    return True
 
 
 @kernel

@@ -37,6 +37,10 @@ NETWORK_PARAMETERS = (
     NetworkParameter(
         "ecn.last_hop", "", None, "1: ports to hosts mark too; 0 with receiver credit, which empties them"
     ),
+    NetworkParameter("pfc.enabled", "", 0, "1: pause senders instead of trimming or dropping (lossless)"),
+    NetworkParameter("pfc.xoff_bdp", "BDP", 1.0, "a port is paused above this much held of what it sent"),
+    NetworkParameter("pfc.xon_bdp", "BDP", 0.8, "and let go below this"),
+    NetworkParameter("link.loss", "", 0, "fraction of packets lost on every link by chance"),
     NetworkParameter("trim.enabled", "", 1, "1: cut packets that find the queue full, 0: drop them"),
     NetworkParameter("trim.bytes", "bytes", 64, "size of a trimmed packet on the link"),
 )
@@ -53,6 +57,20 @@ class NetworkSettings:
     ecn_last_hop: bool
     trimming: bool
     trim_bytes: int
+    pfc: bool
+    xoff_bytes: int
+    xon_bytes: int
+    link_loss: float
+
+
+def network_values(overrides: Mapping[str, float], receiver_credit: bool = False) -> dict[str, float]:
+    """Return complete values of NETWORK_PARAMETERS by key."""
+    values = {p.key: overrides.get(p.key, p.default) for p in NETWORK_PARAMETERS}
+    if values["queue.bdp"] is None:
+        values["queue.bdp"] = 1 if values["trim.enabled"] else 5
+    if values["ecn.last_hop"] is None:
+        values["ecn.last_hop"] = not receiver_credit
+    return {key: float(value or 0) for key, value in values.items()}
 
 
 def resolve(
@@ -63,13 +81,8 @@ def resolve(
     Raises BadInput for unknown keys and thresholds that do not rise.
     """
     settled = engine.chosen(profile, overrides, [p.key for p in NETWORK_PARAMETERS])
-    network = {p.key: overrides.get(p.key, p.default) for p in NETWORK_PARAMETERS}
-    trimming = bool(network["trim.enabled"])
-    if network["queue.bdp"] is None:
-        network["queue.bdp"] = 1 if trimming else 5
-    if network["ecn.last_hop"] is None:
-        network["ecn.last_hop"] = not receiver_credit
-    knobs = {key: float(value or 0) for key, value in network.items()}
+    knobs = network_values(overrides, receiver_credit)
+    trimming = bool(knobs["trim.enabled"])
     packet = int(settled["mtu.payload_bytes"] + settled["mtu.overhead_bytes"])
     rtt_us = settled.get("cc.base_rtt_us", paths.round_trip_ps(packet, int(settled["mtu.ack_bytes"])) / PS_PER_US)
     gbps = settled.get("cc.line_gbps", paths.host_gbps)
@@ -87,6 +100,10 @@ def resolve(
     low, high = knobs["ecn.low_bdp"], knobs["ecn.high_bdp"]
     if not 0 <= low <= high:
         raise BadInput(f"ecn.low_bdp={low} and ecn.high_bdp={high} must rise; choose low <= high")
+    if not 0 <= knobs["pfc.xon_bdp"] <= knobs["pfc.xoff_bdp"]:
+        raise BadInput("pfc.xon_bdp must not exceed pfc.xoff_bdp; choose xon <= xoff")
+    if not 0 <= knobs["link.loss"] < 1:
+        raise BadInput(f"link.loss={knobs['link.loss']:g} is no probability below 1; choose 0 <= link.loss < 1")
     return derived | settled, NetworkSettings(
         queue_bytes=queue,
         control_bytes=int(knobs["queue.control_ratio"] * queue),
@@ -95,4 +112,8 @@ def resolve(
         ecn_last_hop=bool(knobs["ecn.last_hop"]),
         trimming=trimming,
         trim_bytes=int(knobs["trim.bytes"]),
+        pfc=bool(knobs["pfc.enabled"]),
+        xoff_bytes=int(knobs["pfc.xoff_bdp"] * bdp),
+        xon_bytes=int(knobs["pfc.xon_bdp"] * bdp),
+        link_loss=knobs["link.loss"],
     )

@@ -19,7 +19,7 @@ from emulation.packet import loop
 from emulation.packet.edge import Edge
 from emulation.packet.probe import Paths, longest_path, port_latencies
 from emulation.packet.settings import NetworkSettings, resolve
-from emulation.packet.state import HOP, HOST, NETWORK, NO_EDGE, PORT, PORT_COUNT, SIM
+from emulation.packet.state import HOP, HOST, NETWORK, NO_EDGE, PAUSE_ROW, PORT, PORT_COUNT, SIM
 from emulation.packet.wire import codec_edge
 from topologies.fabric import Fabric
 from uet.base.errors import BadInput, NoAnswer
@@ -115,11 +115,13 @@ class Simulation:
         width = 2.0**17 / max(fabric.n_hosts, 1) * 400 / paths.host_gbps
         calcs = int((self.schedule.operations["duration_ps"] > 0).sum())
         hops = HOP.zeros(slots)
-        events = event_queue(width, ends, slots + len(port_rows) + calcs, hops)
+        pauses = len(port_rows) if self.network.pfc else 0
+        events = event_queue(width, ends, slots + len(port_rows) + calcs + pauses, hops)
         tables: dict[str, Records | World] = {
             "network": self._network_row(),
             "sim_port": port_rows,
             "port_count": PORT_COUNT.zeros(len(port_rows)),
+            "pause": PAUSE_ROW.zeros(pauses),
             "hop": hops,
             "host": _hosts(fabric),
             "engine": self.engine.world,
@@ -140,6 +142,8 @@ class Simulation:
             row["edge"] = self.edge.address
         row["queue_bytes"], row["control_bytes"] = n.queue_bytes, n.control_bytes
         row["ecn_low_bytes"], row["ecn_high_bytes"] = n.ecn_low_bytes, n.ecn_high_bytes
+        row["pfc"], row["xoff_bytes"], row["xon_bytes"] = n.pfc, n.xoff_bytes, n.xon_bytes
+        row["loss"] = round(n.link_loss * 2**32)
         row["trimming"], row["trim_bytes"], row["ecn_last_hop"] = n.trimming, n.trim_bytes, n.ecn_last_hop
         return row
 
@@ -218,6 +222,9 @@ class Simulation:
             "trims": int(network["trims"]),
             "drops": int(network["drops"]),
             "ecn_marks": int(network["marks"]),
+            "losses": int(network["losses"]),
+            "pauses": int(network["pauses"]),
+            "paused_us": int(network["paused_ps"]) / 1e6,
             "rto": counters["timeouts"],
             "acks": counters["acks"],
             "nacks": counters["nacks"],

@@ -23,12 +23,19 @@ NETWORK = table(
     ecn_high_bytes i8 bytes every packet is marked above it
     ecn_last_hop i8 - 1: ports that lead to hosts mark too
     trimming i8 - 1 trim when the data queue is full, 0 drop
+    pfc i8 - 1: ports are paused instead of queues overflowing
+    xoff_bytes i8 bytes a port is paused above this much held of what it sent
+    xon_bytes i8 bytes and let go below this
+    loss i8 - packets lost on a link, of 2**32
     trim_bytes i8 bytes size of a trimmed packet on the link
     hops i8 - packets that left a port
     marks i8 - packets marked with ECN CE
     trims i8 - packets trimmed
     drops i8 - packets dropped
     control_drops i8 - of these, packets of the control class
+    losses i8 - packets lost on links
+    pauses i8 - times a port was paused
+    paused_ps i8 ps sum of finished pauses
     """,
 )
 PORT = table(
@@ -47,6 +54,7 @@ PORT = table(
     peer i4 - node at the other end
     owner i4 - host the port belongs to, -1 a switch
     waking u1 - 1 while a PORT_FREE event is scheduled
+    paused u1 - 1 while it may send no data
     """,
     row_bytes=64,
 )
@@ -64,7 +72,7 @@ HOP = table(
     hash u8 - of flow and entropy value, for equal-cost choices
     node i4 - node it is on the way to
     next i4 - next packet of the queue
-    before i4 - previous packet of the data queue when it was appended
+    before i4 - previous packet of the data queue when it was appended; with PFC the port it came from, -1 none
     dst i4 - destination host
     bytes u2 bytes size on the link now
     vc u1 - virtual channel
@@ -72,6 +80,16 @@ HOP = table(
     own u1 - 1 until it leaves its source's port
     """,
     row_bytes=32,
+)
+PAUSE_ROW = table(
+    "pause",
+    """
+    held_bytes i8 bytes what the switch at the other end holds of what this port sent
+    since_ps i8 ps when the pause began
+    off u1 - 1 from the decision to pause the port to that to let it go on
+    told u1 - 1 while a message about it is on its way
+    message u1 - what that message says: 1 pause, 0 go on
+    """,
 )
 HOST = table(
     "host",
@@ -84,13 +102,16 @@ HOST = table(
 
 NO_EDGE = WorldLayout("edge_world")
 
-SIM = WorldLayout("sim", NETWORK, PORT, PORT_COUNT, HOP, HOST, ENGINE, ROUTE, EVENTS, OPERATIONS, NO_EDGE)
+SIM = WorldLayout(
+    "sim", NETWORK, PORT, PORT_COUNT, PAUSE_ROW, HOP, HOST, ENGINE, ROUTE, EVENTS, OPERATIONS, NO_EDGE
+)  # fmt: skip
 
 network_at = SIM.rows("network")
 port_at = SIM.rows("sim_port")
 port_count_at = SIM.rows("port_count")
 hop_at = SIM.rows("hop")
 host_at = SIM.rows("host")
+pause_at = SIM.rows("pause")
 engine_of = SIM.rows("engine")
 route_of = SIM.rows("route")
 events_of = SIM.rows("events")

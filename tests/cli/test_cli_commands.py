@@ -225,6 +225,38 @@ def test_parameters_list_units_and_defaults(capsys: Capture) -> None:
     assert "lb.entropies" in _text(capsys, "parameters", "--profile", "htsim")
 
 
+def test_parameters_show_what_controllers_derive_from_a_network(capsys: Capture) -> None:
+    network = ["--linkspeed-gbps", "1200", "--rtt-us", "10", "--payload", "1000"]
+    shown = _json(capsys, "parameters", *network)
+    nscc = shown["derived"]["nscc"]
+    assert (nscc["scaling_a"], nscc["scaling_b"], nscc["target_qdelay_us"]) == (10, 0.625, 7.5)
+    assert (nscc["bdp_bytes"], nscc["max_wnd_bytes"]) == (1_500_000, 2_250_000)
+    assert (nscc["fi"], nscc["fi_scale"], nscc["eta"], nscc["alpha"]) == (50_000, 2.5, 1_500, 10 / 3)
+    assert (nscc["qa_period_us"], nscc["qa_threshold_us"]) == (17.5, None)
+    assert "1000 bytes is not legal" in shown["warnings"][0]
+    dropping = _json(capsys, "parameters", *network, "--set", "trim.enabled=0")["derived"]["nscc"]
+    assert (dropping["target_qdelay_us"], dropping["qa_threshold_us"]) == (10, 40)
+    values = {row["key"]: row["value"] for row in shown["parameters"]}
+    assert (values["cc.window_bytes"], values["queue.bdp"], values["ecn.last_hop"]) == (2_250_000, 1, 1)
+    assert run(["parameters", "--rtt-us", "0"]) == 2
+    assert run(["parameters", "--set", "nscc.gama=1"]) == 2
+    assert "did you mean 'nscc.gamma'" in capsys.readouterr().err
+
+
+def test_new_writes_parts_that_load(capsys: Capture, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    made = _json(capsys, "new", "cc", "Mine")
+    assert (made["file"], made["option"]) == ("mine.py", "--cc ./mine.py:Mine")
+    assert len((tmp_path / "mine.py").read_text().splitlines()) <= 60
+    assert "--lb ./other.py:Mine" in _text(capsys, "new", "lb", "Mine", "--file", "other.py")
+    assert run(["new", "cc", "Mine"]) == 2
+    assert "mine.py is there already" in capsys.readouterr().err
+    assert run(["new", "cc", "Mine", "--force"]) == 0
+    for wrong in (["new", "cc", "2x"], ["new", "pp", "Mine"], ["new", "lb", "Mine", "--file", "nowhere/x.py"]):
+        assert run(wrong) == 2
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["mine.py", "other.py"]
+
+
 def test_wire(capsys: Capture, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     packet = "1184fffe0001000100010001"  # a RUD request that opens a PDC
     decoded = _json(capsys, "wire", "decode", packet, "--link", "uet")

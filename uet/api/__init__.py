@@ -12,6 +12,7 @@ first used, so that importing `uet` costs nothing.
     packets     decode decode_capture encode describe
     machine     doctor
     settings    parameters
+    parts       new
     touring     plan_tour tour
     tradeoff    tradeoff
 """
@@ -36,6 +37,7 @@ FUNCTIONS = {
     "make_collective": "uet.api.schedules",
     "merge_workloads": "uet.api.schedules",
     "nccl_tune": "uet.api.nccl",
+    "new": "uet.api.parts",
     "plan_tour": "uet.api.touring",
     "parameters": "uet.api.settings",
     "show_catalogue": "uet.api.fabrics",

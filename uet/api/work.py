@@ -46,8 +46,8 @@ def simulate(
     seed: int = 1,
     settings: Mapping[str, str | float] | None = None,
     profile: str | None = None,
-    cc: str = "constant",
-    lb: str = "oblivious",
+    cc: str = "nscc",
+    lb: str = "mixed",
     end_ps: int | None = None,
     wire: bool = False,
     out: str | Path | None = None,
@@ -56,11 +56,12 @@ def simulate(
 ) -> Run:
     """Run `work` on one plane of the fabric `on`, packet by packet with the UET engine.
 
-    `settings` are those of `uet.parameters`; `profile` names a set of their defaults (a .cm file:
-    htsim, else uet-1.0); `cc` and `lb` name the congestion controller and the load balancer, or a
-    file of one's own (path.py:Name); `end_ps` ends the simulated time early; `wire` passes every packet
-    through its bytes, which is slower and changes nothing else; `out` asks for a run
-    folder; `say` is called with remarks on progress. An unfinished run is returned with its `problem`.
+    `settings` are those of `uet.parameters`; `profile` names a set of their defaults (for .cm
+    and .topo files htsim, else uet-1.0); `cc` and `lb` name the congestion controller (`nscc`, `rccc`,
+    `nscc+rccc`, ...) and the load balancer, or a file of one's own (path.py:Name); `end_ps` ends the
+    simulated time early; `wire` passes every packet through its bytes, which is slower and changes
+    nothing else; `out` asks for a run folder; `say` is called with remarks on progress. An unfinished run
+    is returned with its `problem`.
     Raises BadInput before any work for whatever is wrong in the arguments.
     """
     from emulation.packet.simulate import SimulationSettings
@@ -71,7 +72,8 @@ def simulate(
     from uet.base.runs import RunFolder
 
     values = checked_settings(settings or {})
-    chosen = profile or ("htsim" if str(work).lower().endswith(".cm") else "uet-1.0")
+    files_of_htsim = str(work).lower().endswith(".cm") or str(on).lower().endswith(".topo")
+    chosen = profile or ("htsim" if files_of_htsim else "uet-1.0")
     _check_names(chosen, cc, lb)
     fabric = build(on)
     jobs = read_jobs(work, fabric.n_hosts, seed) if is_jobs_file(work) else None

@@ -19,7 +19,7 @@ _OWN = ", or one of your own as FILE.py:NAME."
 
 
 BACKENDS = {
-    "packet": ("fabric", "cc", "lb", "profile", "payload", "no_trim", "wire", "end", "settings"),
+    "packet": ("fabric", "cc", "lb", "profile", "payload", "no_trim", "pfc", "wire", "end", "settings"),
     "loggops": ("loggops", "ranks", "reduce_ps_per_byte"),
 }
 """Parameters that only one backend honours."""
@@ -42,11 +42,26 @@ BACKENDS = {
     "--reduce-ps-per-byte", metavar="PS", type=click.FloatRange(0), default=0.0, show_default=True,
     help="What reductions and copies take (loggops).",
 )  # fmt: skip
-@click.option("--cc", metavar="NAME", default="constant", show_default=True, help=f"Congestion controller{_OWN}")
-@click.option("--lb", metavar="NAME", default="oblivious", show_default=True, help=f"Load balancer{_OWN}")
-@click.option("--profile", metavar="NAME", help="Set of defaults: uet-1.0 or htsim [uet-1.0; htsim for .cm files].")
+@click.option(
+    "--cc",
+    metavar="NAME",
+    default="nscc",
+    show_default=True,
+    help=f"Congestion controller: nscc, rccc, nscc+rccc, dctcp, swift or constant{_OWN}",
+)
+@click.option(
+    "--lb",
+    metavar="NAME",
+    default="mixed",
+    show_default=True,
+    help=f"Load balancer: mixed, reps, bitmap, oblivious or ecmp{_OWN}",
+)
+@click.option(
+    "--profile", metavar="NAME", help="Set of defaults: uet-1.0 or htsim [uet-1.0; htsim for .cm and .topo files]."
+)
 @click.option("--payload", type=click.IntRange(1), metavar="BYTES", help="Short for --set mtu.payload_bytes=BYTES.")
 @click.option("--no-trim", is_flag=True, help="Short for --set trim.enabled=0.")
+@click.option("--pfc", is_flag=True, help="Pause senders instead of trimming: short for --set pfc.enabled=1.")
 @click.option("--wire", is_flag=True, help="Pass every packet through its bytes: slower, the same result.")
 @click.option("--end", metavar="TIME", help="Stop at this simulated time, such as 5ms.")
 @shared("json", "out", "seed", "set", "quiet", "force", "verbose")
@@ -54,8 +69,8 @@ BACKENDS = {
 def simulate(
     ctx: click.Context, work: str, backend: str, fabric: str | None, loggops: str, ranks: int | None,
     reduce_ps_per_byte: float, cc: str, lb: str, profile: str | None, payload: int | None, no_trim: bool,
-    wire: bool, end: str | None, as_json: bool, out: str | None, seed: int, settings: tuple[str, ...], quiet: bool,
-    force: bool, verbose: bool,
+    pfc: bool, wire: bool, end: str | None, as_json: bool, out: str | None, seed: int, settings: tuple[str, ...],
+    quiet: bool, force: bool, verbose: bool,
 ) -> None:  # fmt: skip
     """Run a workload on a fabric, packet by packet, or message by message.
 
@@ -77,6 +92,8 @@ def simulate(
         values["mtu.payload_bytes"] = str(payload)
     if no_trim:
         values["trim.enabled"] = "0"
+    if pfc:
+        values["pfc.enabled"] = "1"
     end_ps = None if end is None else parse_time_ps(end)
     arguments: dict[str, Any] = {
         "seed": seed, "settings": values, "profile": profile, "cc": cc, "lb": lb, "end_ps": end_ps, "wire": wire,
@@ -131,7 +148,7 @@ def _print(run: Run) -> None:
     print_facts("", {
         "flows": f"{s['finished']:,} of {s['flows']:,} finished",
         "packets": f"{s['data_packets']:,} data, {s['retransmissions']:,} retransmitted, {s['packet_hops']:,} hops",
-        "network": f"{s['trims']:,} trimmed, {s['drops']:,} dropped, {s['ecn_marks']:,} marked",
+        "network": f"{s['trims']:,} trimmed, {s['drops']:,} dropped, {s['ecn_marks']:,} marked, {s['pauses']:,} pauses",
         "answers": f"{s['acks']:,} ACKs, {s['nacks']:,} NACKs, {s['rto']:,} timeouts",
         "simulated": f"{s['sim_us']:,.1f} us in {s['cpu_s']:.2f} CPU s ({s['events']:,} events)",
         "run folder": run.folder,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from uet.base.errors import BadInput, nearest
 
-CONTROLLER = '''"""{name}: a congestion controller. Use it with --controller ./FILE.py:{name}."""
+CONTROLLER = '''"""{name}: a congestion controller. Use it with --cc ./FILE.py:{name}."""
 
 import numpy as np
 
@@ -40,7 +40,7 @@ class {name}:
         return int(state["window"])
 '''
 
-BALANCER = '''"""{name}: a load balancer. Use it with --balancer ./FILE.py:{name}."""
+BALANCER = '''"""{name}: a load balancer. Use it with --lb ./FILE.py:{name}."""
 
 import numpy as np
 

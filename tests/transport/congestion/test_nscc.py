@@ -7,6 +7,7 @@ from hypothesis import settings as limits
 from hypothesis import strategies as st
 from part_driver import ControllerDriver
 
+import uet
 from uet.transport.congestion.contract import ACK, NACK, TIMEOUT
 
 # MTU 1000 B, base RTT 10 us, 1.2 Tb/s: BDP 1,500,000 B, hence a = 10, target 7.5 us, b = 0.625
@@ -43,6 +44,16 @@ def test_gains_scale_with_the_network(gbps, rtt_us):
     a = int(rtt_us * gbps * 125) / 150_000
     assert state["fair_gain"] == pytest.approx(5 * 4086 * a, rel=1e-9)
     assert state["proportional_gain"] == pytest.approx(4 * 4086 * a / 12_000_000, rel=1e-9)
+
+
+@pytest.mark.parametrize(("gbps", "rtt_us", "payload"), [(1200, 10, 1000), (400, 12.5057, 4086), (1600, 8, 8192)])
+def test_published_constants_are_those_of_the_controller(gbps, rtt_us, payload):
+    changes = {"cc.line_gbps": gbps, "cc.base_rtt_us": rtt_us, "mtu.payload_bytes": payload}
+    state = nscc(**changes).state
+    told = uet.parameters("htsim", settings=changes).derived["nscc"]
+    assert told["alpha"] == pytest.approx(state["proportional_gain"] * 1000, rel=1e-15)
+    assert (told["fi"], told["fi_scale"], told["eta"]) == (state["fair_gain"], state["fast_gain"], state["eta"])
+    assert told["max_wnd_bytes"] == state["max_window"]
 
 
 def test_proportional_increase_is_applied_after_eight_packets():
