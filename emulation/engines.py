@@ -26,11 +26,9 @@ def engine_for(
     seed: int,
     controller: str,
     balancer: str,
-    ses_per_packet: bool = False,
 ) -> Engine:
     """Return an engine with one PDC per pair that talks and a window no longer than what a pair sends.
 
-    With `ses_per_packet` every packet slot has an SES row of its own, for carriers that decode bytes.
     `values` are complete settings; `pdc.window_packets` is lowered in place where less will do.
     """
     ops = schedule.operations
@@ -52,7 +50,7 @@ def engine_for(
         targets=np.bincount(pairs % n_endpoints, minlength=n_endpoints),
         messages=max(len(sends), 1),
         packets=slots,
-        extra_ses=slots if ses_per_packet else 0,
+        rings=len(pairs),
     )
     addresses = controller_address(controller), balancer_address(balancer, int(values["lb.entropies"]))
     return Engine(fill(values, seed, *addresses, split_credit(controller)[1]), capacity)

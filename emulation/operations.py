@@ -18,7 +18,7 @@ from uet.base.jit import World, WorldLayout, kernel
 from uet.base.tables import table
 from uet.schedule.model import CALC, RECV, SEND
 from uet.transport.messages import next_completion, post
-from uet.transport.state import RECEIVED_DONE, SENT_DONE, completion_at
+from uet.transport.state import RECEIVED_DONE, SENT_DONE, SENT_FAILED, completion_at
 
 if TYPE_CHECKING:
     from uet.schedule.model import Schedule
@@ -197,6 +197,6 @@ def absorb(o: Any, e: Any, now: int) -> None:
             s["arrived"] = 1
             if s["started"] == 1:
                 _end(o, c["handle"], now)
-        else:
+        elif c["kind"] == SENT_FAILED:
             runner_at(o, 0)["failed"] += 1
         row = next_completion(e)

@@ -36,7 +36,7 @@ from emulation.operations import (
 from uet.base.jit import copy_bytes, kernel
 from uet.base.rng import draw
 from uet.schedule.model import RECV
-from uet.transport.answers import on_timer
+from uet.transport.expiry import on_timer
 from uet.transport.receive import RUD_REQ, receive
 from uet.transport.record import PACKET
 from uet.transport.send import next_packet

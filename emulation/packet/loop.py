@@ -29,7 +29,7 @@ from emulation.packet.pfc import PAUSE, on_message
 from emulation.packet.ports import serve, wake
 from emulation.packet.state import HOP, engine_of, events_of, hop_at, network_at, operations_of, port_at
 from uet.base.jit import kernel, prefetch
-from uet.transport.answers import on_timer
+from uet.transport.expiry import on_timer
 from uet.transport.record import PACKET
 from uet.transport.timers import NEVER, next_timer
 

@@ -98,7 +98,6 @@ class Simulation:
             settings.seed,
             settings.controller,
             settings.balancer,
-            ses_per_packet=settings.wire or make_edge is not None,
         )
         self.edge: Edge | None = codec_edge() if settings.wire else None
         if make_edge is not None:

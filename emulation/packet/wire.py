@@ -9,6 +9,7 @@ from emulation.packet.state import SIM, engine_of
 from uet.base.jit import World, WorldLayout, kernel
 from uet.base.tables import table
 from uet.transport.record import NextHeader, PdsType
+from uet.transport.slots import slot_ses
 from uet.transport.state import packet_at, ses_at
 from uet.transport.wire.codec import decode, encode
 
@@ -23,15 +24,14 @@ NO_SES, CP = int(NextHeader.NONE), int(PdsType.CP)  # a control packet keeps its
 def _through_codec(e: Any, slot: int, room: int) -> int:
     """Encode the packet in `slot` to the bytes at `room` and decode them into the same slot.
 
-    The SES fields come back in the row reserved for the slot behind the messages' rows. Returns 0, or
-    the codec's refusal.
+    The SES fields come back in the row that belongs to the slot. Returns 0, or the codec's refusal.
     """
     packet = packet_at(e, slot)
     sender_row = max(packet["ses"], 0)
     n = encode(packet, ses_at(e, sender_row), room, ROOM_BYTES)
     if n < 0:
         return n
-    row = e["n_message"] + slot
+    row = slot_ses(e, slot)
     length = n + packet["payload_bytes"]
     start = decode(room, length, length, packet, ses_at(e, row))
     packet["ses"] = -1 if packet["next_hdr"] == NO_SES or packet["pds_type"] == CP else row

@@ -12,8 +12,9 @@ from uet.base.bitops import count
 from uet.base.jit import kernel
 from uet.transport.bits import has, words_for
 from uet.transport.directory import lookup, pdc_key
-from uet.transport.pdc import can_send, sent_size
-from uet.transport.state import FAILED, FREE, core_at, endpoint_at, pdc_at, settings_at, slot_at, word_at
+from uet.transport.pdc import can_send, is_open, sent_size
+from uet.transport.state import core_at, endpoint_at, pdc_at, settings_at, slot_at, word_at
+from uet.transport.timers import RTO
 
 WINDOW, IN_FLIGHT, LOST, FORGOTTEN = (
     int(v) for v in (Violation.WINDOW, Violation.IN_FLIGHT, Violation.LOST, Violation.FORGOTTEN)
@@ -28,9 +29,9 @@ def check(w: Any) -> int:
     e = engine_of(w, 0)
     for row in range(e["n_pdc"]):
         p = pdc_at(e, row)
-        if p["state"] == FREE:
+        if not is_open(p):
             continue
-        if p["ring"] >= 0 and p["state"] != FAILED:
+        if p["ring"] >= 0:
             _check_sender(w, e, row)
         _check_receiver(w, e, row)
     _check_slots(w, e)
@@ -53,7 +54,8 @@ def _received(e: Any, row: int, number: int) -> bool:
     if number < p["rx_expected"]:
         return True
     window = settings_at(e, 0)["window_packets"]
-    return number < p["rx_expected"] + window and has(e, np.int64(p["rx_words"]), window, number)
+    inside = p["rx_words"] >= 0 and number < p["rx_expected"] + window
+    return inside and has(e, np.int64(p["rx_words"]), window, number)
 
 
 @kernel
@@ -87,7 +89,7 @@ def _check_sender(w: Any, e: Any, row: int) -> None:
         violate(w, LOST, row)
     if lost != p["tx_lost"] or (lost > 0 and lowest != p["tx_lost_low"]):
         violate(w, LOST, row)
-    if flying > 0 and p["timer_set"] == 0:
+    if flying > 0 and p["timers"] & (1 << RTO) == 0:
         violate(w, NO_TIMER, row)
     if p["active"] == 0 and can_send(e, row):
         violate(w, IDLE, row)
@@ -105,6 +107,10 @@ def _members(e: Any, first: int, n: int) -> int:
 @kernel
 def _check_receiver(w: Any, e: Any, row: int) -> None:
     p, window = pdc_at(e, row), settings_at(e, 0)["window_packets"]
+    if p["rx_words"] < 0:
+        if p["rx_out_of_order"] != 0:
+            violate(w, OUT_OF_ORDER, row)
+        return
     above = _members(e, np.int64(p["rx_words"]), words_for(window))
     if above != p["rx_out_of_order"] or above >= window or has(e, np.int64(p["rx_words"]), window, p["rx_expected"]):
         violate(w, OUT_OF_ORDER, row)

@@ -30,12 +30,12 @@ from emulation.pair.state import (
 )
 from uet.base.bitops import ONE, ZERO, low_bits
 from uet.base.jit import kernel
-from uet.transport.answers import on_timer
+from uet.transport.expiry import on_timer
 from uet.transport.messages import next_completion, post
 from uet.transport.receive import receive
 from uet.transport.record import PACKET, Net, NextHeader, PdsType
 from uet.transport.send import next_packet
-from uet.transport.slots import free_slot, take_slot
+from uet.transport.slots import free_slot, slot_ses, take_slot
 from uet.transport.state import RECEIVED_DONE, SENT_DONE, completion_at, packet_at, ses_at, settings_at
 from uet.transport.timers import NEVER, next_timer
 from uet.transport.wire.build import build_frame
@@ -153,7 +153,7 @@ def deliver(w: Any, k: int) -> None:
 def _read_frame(w: Any, slot: int, length: int, damaged: int) -> int:
     """Parse the frame of a slot into its record; return the address of the payload, -1 if it is refused."""
     pair, e = pair_at(w, 0), engine_of(w, 0)
-    packet, frame, row = packet_at(e, slot), w["frame"] + slot * pair["room_bytes"], e["n_message"] + slot
+    packet, frame, row = packet_at(e, slot), w["frame"] + slot * pair["room_bytes"], slot_ses(e, slot)
     offset = parse_frame(path_at(w, 0), frame, length, packet, ses_at(e, row), path_at(w, 2))
     if damaged:
         pair["refused"] += 1

@@ -64,7 +64,7 @@ class Pair:
     def __init__(self, settings: PairSettings | None = None) -> None:
         """Reserve everything. Raises BadInput for settings the engine does not take."""
         s = self.settings = settings or PairSettings()
-        self.engine = Engine(engine_settings(s), pairwise(2, [(0, 1), (1, 0)], s.messages, s.packets, s.packets))
+        self.engine = Engine(engine_settings(s), pairwise(2, [(0, 1), (1, 0)], s.messages, s.packets))
         message_bytes, room = s.message_packets * s.payload_bytes, FRAME_HEADER_BYTES + s.payload_bytes
         rng = np.random.default_rng(s.seed)
         self.world = World(

@@ -3,11 +3,11 @@
 import numpy as np
 import pytest
 
-from uet.transport.credit import ALONE, COUNT_MASK
 from uet.transport.engine import Capacity, Engine
 from uet.transport.oversubscription import review
 from uet.transport.plugins import balancer_address, controller_address, split_credit
 from uet.transport.record import Net, NextHeader, PdsType
+from uet.transport.reply import ALONE, COUNT_MASK
 from uet.transport.settings import chosen, delay_targets, fill
 from uet.transport.wire.codes import CcType, ControlType
 

@@ -48,6 +48,14 @@ def kernel(function: Any) -> Any:
     return numba.njit(cache=True, nogil=True, **options)(function)
 
 
+def rare_kernel(function: Any) -> Any:
+    """Compile as `kernel` does, but let the compiler decide on inlining: for code that seldom runs.
+
+    Inlining such code everywhere would double the compilation and crowd the hot loops.
+    """
+    return numba.njit(cache=True, nogil=True, error_model="numpy", fastmath=False, no_cfunc_wrapper=True)(function)
+
+
 def _make_prefetch() -> Any:
     if not JIT:
         return lambda address: None

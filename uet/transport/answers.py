@@ -1,4 +1,4 @@
-"""What the sending side does with answers: ACKs, NACKs and timeouts."""
+"""What the sending side does with ACKs."""
 
 from __future__ import annotations
 
@@ -7,39 +7,43 @@ from typing import Any
 import numpy as np
 
 from uet.base.bitops import ONE, ZERO, count, low_bits, trailing_zeros
-from uet.base.jit import kernel
+from uet.base.jit import kernel, rare_kernel
 from uet.transport.balancing.contract import ECN as LB_ECN
 from uet.transport.balancing.contract import GOOD as LB_GOOD
-from uet.transport.balancing.contract import NACK as LB_NACK
-from uet.transport.balancing.contract import TIMEOUT as LB_TIMEOUT
 from uet.transport.balancing.contract import tell_balancer
 from uet.transport.bits import add, discard, has, next_member, read64, words_for
+from uet.transport.clearing import send_clear
+from uet.transport.closing import close_pdc, progress_close
 from uet.transport.congestion.contract import ACK as CC_ACK
-from uet.transport.congestion.contract import NACK as CC_NACK
-from uet.transport.congestion.contract import TIMEOUT as CC_TIMEOUT
 from uet.transport.congestion.contract import tell_controller
-from uet.transport.credit import ask_if_starving, end_speculation, on_credit_tick, take_credit
-from uet.transport.messages import fail_pdc, finish_acknowledged
-from uet.transport.pdc import activate, number_of, sent_size
-from uet.transport.record import NackCode, PdsFlag
+from uet.transport.credit import end_speculation, take_credit
+from uet.transport.lifecycle import Input
+from uet.transport.messages import finish_acknowledged
+from uet.transport.pdc import activate, next_size, number_of, sent_size, transition
+from uet.transport.reasons import Reason, note
+from uet.transport.record import NextHeader, PdsFlag, PdsType
+from uet.transport.reply import RECEIVED_MASK, RECEIVED_UNIT_BITS
 from uet.transport.state import (
-    ESTABLISHED,
-    FAILED,
-    SYN_SENT,
+    INITIATOR,
+    ROD,
     core_at,
+    endpoint_at,
+    message_at,
     packet_at,
     pdc_at,
     sent_at,
     settings_at,
 )
-from uet.transport.timers import CREDIT, kind_of, pop_timer, row_of, set_timer
+from uet.transport.timers import ANSWER, ensure_timer
 from uet.transport.wire.codes import CcType
 
-MARKED, RETX = int(PdsFlag.MARKED), int(PdsFlag.RETX)
-TRIMMED, TRIMMED_LASTHOP = int(NackCode.TRIMMED), int(NackCode.TRIMMED_LASTHOP)
-FATAL_CODES = (int(NackCode.INV_DPDCID), int(NackCode.PDC_HDR_MISMATCH), int(NackCode.INVALID_SYN))
-RECEIVED_UNIT_BITS, RECEIVED_MASK = 8, 0xFFFFFF
 CC_NSCC, CC_CREDIT = int(CcType.NSCC), int(CcType.CREDIT)
+ACK_CC, NO_HEADER = int(PdsType.ACK_CC), int(NextHeader.NONE)
+MARKED, RETX, PROBED = int(PdsFlag.MARKED), int(PdsFlag.RETX), int(PdsFlag.PROBE)
+REQUEST_CLEAR, REQUEST_CLOSE = int(PdsFlag.REQUEST_CLEAR), int(PdsFlag.REQUEST_CLOSE)
+RARE_FLAGS = PROBED | REQUEST_CLEAR | REQUEST_CLOSE
+ANSWER_INPUT = int(Input.ANSWER)
+IGNORED_ANSWER = int(Reason.IGNORED_ANSWER)
 
 
 @kernel
@@ -48,6 +52,7 @@ def _settle(e: Any, pdc: int, number: int, bits: np.uint64) -> None:
     p, window = pdc_at(e, pdc), settings_at(e, 0)["window_packets"]
     flying, lost = np.int64(p["tx_words"]), np.int64(p["tx_words"]) + words_for(window)
     done = read64(e, flying, window, number) & bits
+    endpoint_at(e, p["endpoint"])["outstanding"] -= count(done)
     while done != ZERO:
         n = number + trailing_zeros(done)
         p["in_flight"] -= sent_size(e, pdc, n)
@@ -66,13 +71,19 @@ def _settle(e: Any, pdc: int, number: int, bits: np.uint64) -> None:
 
 @kernel
 def _acknowledge(e: Any, pdc: int, cack: int, sack_base: int, sack_bits: np.uint64) -> None:
-    """Settle everything up to `cack` and what the selective bitmap names, within what was sent."""
+    """Settle everything up to `cack` and what the selective bitmap names, within what was sent.
+
+    The left edge `tx_cack` does not pass a message that waits for an answer of its own.
+    """
     p = pdc_at(e, pdc)
     n, end = p["tx_cack"], cack + 1
     while n < end:
         _settle(e, pdc, n, low_bits(end - n))
         n += 64
-    p["tx_cack"] = max(p["tx_cack"], end)
+    if p["awaiting"] >= 0 or p["answered"] > 0:
+        _move_edge(e, pdc, end)
+    else:
+        p["tx_cack"] = max(p["tx_cack"], end)
     if sack_bits == ZERO:
         return
     below = p["tx_cack"] - sack_base  # acknowledged already
@@ -85,11 +96,37 @@ def _acknowledge(e: Any, pdc: int, cack: int, sack_base: int, sack_bits: np.uint
         _settle(e, pdc, sack_base, bits)
 
 
+@rare_kernel
+def _limit(e: Any, pdc: int) -> int:
+    """Return how far the left edge may go: to the last packet of the first message that waits for its answer."""
+    first = np.int64(pdc_at(e, pdc)["awaiting"])
+    if first < 0:
+        return pdc_at(e, pdc)["tx_next"]
+    m = message_at(e, first)
+    return m["first"] + m["packets"] - 1
+
+
+@rare_kernel
+def _move_edge(e: Any, pdc: int, end: int) -> None:
+    """Move the left edge to `end`, and on over packets answered one by one, as far as it may go."""
+    p, window = pdc_at(e, pdc), settings_at(e, 0)["window_packets"]
+    answered, limit = np.int64(p["tx_words"]) + 2 * words_for(window), _limit(e, pdc)
+    while p["tx_cack"] < limit:
+        n = p["tx_cack"]
+        individually = p["answered"] > 0 and has(e, answered, window, n)
+        if n >= end and not individually:
+            return
+        if individually:
+            discard(e, answered, window, n)
+            p["answered"] -= 1
+        p["tx_cack"] = n + 1
+
+
 @kernel
-def _round_trip(e: Any, pdc: int, number: int, retx: int, now: int) -> int:
+def round_trip(e: Any, pdc: int, number: int, retx: int, now: int) -> int:
     """Return the round trip [ps] of the packet an answer is about, -1 if it is ambiguous."""
     p, window = pdc_at(e, pdc), settings_at(e, 0)["window_packets"]
-    if number < 0 or number >= p["tx_next"] or number < p["tx_next"] - window:
+    if number < 0 or number >= p["tx_next"] or number < p["tx_next"] - window or p["ring"] < 0:
         return -1
     row = sent_at(e, p["ring"] + (number & (window - 1)))
     if (row["tries"] == 1 and retx == 0) or (row["tries"] == 2 and retx != 0):
@@ -97,12 +134,13 @@ def _round_trip(e: Any, pdc: int, number: int, retx: int, now: int) -> int:
     return -1
 
 
-@kernel
-def _learn_peer(e: Any, pdc: int, spdcid: int) -> None:
+@rare_kernel
+def learn_peer(e: Any, pdc: int, spdcid: int, now: int) -> None:
     """Leave the SYN state: the first answer carries the other side's identifier."""
     p = pdc_at(e, pdc)
-    if p["state"] == SYN_SENT and spdcid != 0:
-        p["state"], p["peer_pdcid"] = ESTABLISHED, spdcid
+    if spdcid != 0 and p["peer_pdcid"] == 0:
+        transition(e, pdc, ANSWER_INPUT, now)
+        p["peer_pdcid"] = spdcid
 
 
 @kernel
@@ -120,134 +158,100 @@ def _newly_received(p: Any, packet: Any) -> int:
 
 @kernel
 def on_ack(e: Any, pdc: int, slot: int, now: int) -> None:
-    """Process an ACK_CC for a PDC of ours. An ACK of packets never sent changes nothing."""
-    p, packet = pdc_at(e, pdc), packet_at(e, slot)
+    """Process an ACK or ACK_CC. One of packets never sent, or of long ago, changes nothing."""
+    p, packet, settings = pdc_at(e, pdc), packet_at(e, slot), settings_at(e, 0)
     cack = number_of(np.int64(packet["psn"]), p["tx_start"], p["tx_cack"])
-    if p["state"] == FAILED or cack >= p["tx_next"]:
+    if cack >= p["tx_next"] or cack + settings["window_packets"] < p["tx_cack"] - 1:
         core_at(e, 0)["refused"] += 1
+        note(e, IGNORED_ANSWER, now, np.int64(p["endpoint"]), pdc, np.int64(packet["psn"]))
         return
-    _learn_peer(e, pdc, np.int64(packet["spdcid"]))
+    if p["peer_pdcid"] == 0:
+        learn_peer(e, pdc, np.int64(packet["spdcid"]), now)
     flags = np.int64(packet["pds_flags"])
     trigger = cack + np.int64(packet["psn_offset"])
-    rtt = _round_trip(e, pdc, trigger, flags & RETX, now)
-    _acknowledge(e, pdc, cack, cack + np.int64(packet["sack_offset"]), packet["sack_bitmap"])
+    rare = flags & RARE_FLAGS != 0 or packet["next_hdr"] != NO_HEADER or packet["pds_type"] != ACK_CC
+    if rare:
+        rtt = _on_rare_ack(e, pdc, slot, trigger, now)
+    else:
+        rtt = round_trip(e, pdc, trigger, flags & RETX, now)
+    if p["ring"] >= 0:
+        _acknowledge(e, pdc, cack, cack + np.int64(packet["sack_offset"]), packet["sack_bitmap"])
+    p["nack_retries"], p["answer_tries"] = 0, 0
+    mpr = np.int64(packet["detail"]) << 7
+    if mpr > 0 and cack + 1 >= p["tx_cack"]:
+        p["tx_range"] = min(mpr, settings["window_packets"])
     news = _newly_received(p, packet)
-    if settings_at(e, 0)["credit"] != 0:
+    if settings["credit"] != 0:
         end_speculation(e, pdc)
         if np.int64(packet["code"]) >> 4 == CC_CREDIT:
             take_credit(e, pdc, np.int64(packet["cc_state"] >> np.uint64(40)))
     ecn = 1 if flags & MARKED else 0
-    tell_balancer(e, pdc, LB_ECN if ecn else LB_GOOD, np.int64(packet["entropy"]), now)
-    size = settings_at(e, 0)["payload_bytes"] + settings_at(e, 0)["nominal_bytes"]
+    if p["mode"] != ROD:
+        tell_balancer(e, pdc, LB_ECN if ecn else LB_GOOD, np.int64(packet["entropy"]), now)
+    size = settings["payload_bytes"] + settings["nominal_bytes"]
     tell_controller(e, pdc, CC_ACK, now, news, size, rtt, ecn, 0)
     finish_acknowledged(e, pdc, now)
+    if rare or p["closing"] != 0:
+        _after_rare_ack(e, pdc, flags, now)
     activate(e, pdc)
 
 
-@kernel
-def _mark_lost(e: Any, pdc: int, number: int) -> int:
-    """Move a packet in flight to the lost ones and return its nominal size."""
-    p, window = pdc_at(e, pdc), settings_at(e, 0)["window_packets"]
-    size = sent_size(e, pdc, number)
-    discard(e, np.int64(p["tx_words"]), window, number)
-    add(e, np.int64(p["tx_words"]) + words_for(window), window, number)
-    p["in_flight"] -= size
-    if p["tx_lost"] == 0 or number < p["tx_lost_low"]:
-        p["tx_lost_low"] = number
-    p["tx_lost"] += 1
-    return size
+@rare_kernel
+def _on_rare_ack(e: Any, pdc: int, slot: int, trigger: int, now: int) -> int:
+    """Take what an ACK has beyond the usual, and return the round trip [ps] it measures, -1 for none.
 
-
-@kernel
-def on_nack(e: Any, pdc: int, slot: int, now: int) -> None:
-    """Process a NACK for a PDC of ours. One that names no packet in flight changes nothing.
-
-    Trim codes mean: send again now. Fatal codes end the PDC. All others are left to the timer.
+    An ACK without congestion state leaves the books of the controller as they are. One that answers a
+    packet by itself lets the left edge pass that packet although the cumulative ACK waits for a clear.
     """
-    p, packet, window = pdc_at(e, pdc), packet_at(e, slot), settings_at(e, 0)["window_packets"]
-    number = number_of(np.int64(packet["psn"]), p["tx_start"], p["tx_cack"])
-    inside = p["tx_cack"] <= number < p["tx_next"]
-    if p["state"] == FAILED or not inside or not has(e, np.int64(p["tx_words"]), window, number):
-        core_at(e, 0)["refused"] += 1
-        return
-    code, flags = np.int64(packet["code"]), np.int64(packet["pds_flags"])
-    _learn_peer(e, pdc, np.int64(packet["spdcid"]))
-    if code in FATAL_CODES:
-        fail_pdc(e, pdc, now)
-        return
-    if code not in (TRIMMED, TRIMMED_LASTHOP):
-        return
-    if settings_at(e, 0)["credit"] != 0:
-        end_speculation(e, pdc)
-    rtt = _round_trip(e, pdc, number, flags & RETX, now)
-    size = _mark_lost(e, pdc, number)
-    ecn = 1 if flags & MARKED else 0
-    last_hop = 1 if code == TRIMMED_LASTHOP else 0
-    feedback = LB_NACK if last_hop == 0 else LB_ECN if ecn else LB_GOOD  # another path does not help at the last hop
-    tell_balancer(e, pdc, feedback, np.int64(packet["entropy"]), now)
-    tell_controller(e, pdc, CC_NACK, now, 0, size, rtt, ecn, last_hop)
-    activate(e, pdc)
+    p, packet = pdc_at(e, pdc), packet_at(e, slot)
+    flags = np.int64(packet["pds_flags"])
+    if packet["pds_type"] != ACK_CC:
+        packet["cc_state"] = np.uint64(((p["peer_bytes"] >> RECEIVED_UNIT_BITS) & RECEIVED_MASK) << 16)
+        packet["sack_bitmap"], packet["sack_offset"], packet["detail"], packet["code"] = ZERO, 0, 0, 0
+    if flags & PROBED:
+        current = packet["psn_offset"] == np.int64(p["probe_opaque"]) and p["probe_ps"] > 0
+        rtt = now - p["probe_ps"] if current else -1
+        p["probe_ps"] = 0
+        return rtt
+    rtt = round_trip(e, pdc, trigger, flags & RETX, now)
+    if p["ring"] < 0 or trigger < p["tx_cack"] or trigger >= p["tx_next"]:
+        return rtt
+    _note_answered(e, pdc, trigger)
+    return rtt
 
 
-@kernel
-def _deadline(e: Any, row: int) -> int:
-    """Return when the packet in a send ring row counts as lost [ps]."""
-    sent, settings = sent_at(e, row), settings_at(e, 0)
-    doublings = min(np.int64(sent["timeouts"]), 20) if settings["rto_backoff"] else 0
-    return sent["time_ps"] + (settings["rto_ps"] << doublings)
-
-
-@kernel
-def _earliest(e: Any, pdc: int) -> int:
-    """Return the packet in flight whose deadline comes first, -1 if none is in flight."""
+@rare_kernel
+def _note_answered(e: Any, pdc: int, number: int) -> None:
+    """Book the answer to one packet that was sent and is not acknowledged cumulatively."""
     p, window = pdc_at(e, pdc), settings_at(e, 0)["window_packets"]
-    words, ring = np.int64(p["tx_words"]), np.int64(p["ring"])
-    best = -1
-    n = next_member(e, words, window, p["tx_cack"], p["tx_next"])
-    while n < p["tx_next"]:
-        row = ring + (n & (window - 1))
-        if best < 0 or _deadline(e, row) < _deadline(e, ring + (best & (window - 1))):
-            best = n
-        n = next_member(e, words, window, n + 1, p["tx_next"])
-    return best
+    _settle(e, pdc, number, ONE)
+    answered = np.int64(p["tx_words"]) + 2 * words_for(window)
+    if not has(e, answered, window, number):
+        add(e, answered, window, number)
+        p["answered"] += 1
 
 
-@kernel
-def on_timer(e: Any, now: int) -> int:
-    """Serve the earliest timer, which is due, and return the endpoint that may now have more to send."""
-    item = pop_timer(e)
-    if kind_of(item) == CREDIT:
-        on_credit_tick(e, row_of(item), now)
-        return row_of(item)
-    pdc = row_of(item)
-    _on_retransmission_timer(e, pdc, now)
-    if settings_at(e, 0)["credit"] != 0:
-        ask_if_starving(e, pdc, now)
-    return np.int64(pdc_at(e, pdc)["endpoint"])
+@rare_kernel
+def answer_one(e: Any, pdc: int, number: int) -> bool:
+    """Book the answer to one packet and move the left edge; False if the packet is not outstanding."""
+    p = pdc_at(e, pdc)
+    if p["ring"] < 0 or not p["tx_cack"] <= number < p["tx_next"]:
+        return False
+    _note_answered(e, pdc, number)
+    _move_edge(e, pdc, p["tx_cack"])
+    return True
 
 
-@kernel
-def _on_retransmission_timer(e: Any, pdc: int, now: int) -> None:
-    """Give up the packet in flight whose time is over, or set the timer for the next one."""
-    p, settings = pdc_at(e, pdc), settings_at(e, 0)
-    number = _earliest(e, pdc)
-    if number < 0:
-        return
-    row = p["ring"] + (number & (settings["window_packets"] - 1))
-    if _deadline(e, row) > now:
-        set_timer(e, pdc, _deadline(e, row))
-        return
-    sent = sent_at(e, row)
-    core_at(e, 0)["timeouts"] += 1
-    sent["timeouts"] = min(sent["timeouts"] + 1, 255)
-    if settings["max_retries"] >= 0 and sent["timeouts"] > settings["max_retries"]:
-        fail_pdc(e, pdc, now)
-        return
-    size = _mark_lost(e, pdc, number)
-    tell_balancer(e, pdc, LB_TIMEOUT, np.int64(sent["entropy"]), now)
-    tell_controller(e, pdc, CC_TIMEOUT, now, 0, size, -1, 0, 0)
-    following = _earliest(e, pdc)
-    if following >= 0:
-        ring_row = p["ring"] + (following & (settings["window_packets"] - 1))
-        set_timer(e, pdc, max(now, _deadline(e, ring_row)))
-    activate(e, pdc)
+@rare_kernel
+def _after_rare_ack(e: Any, pdc: int, flags: int, now: int) -> None:
+    """Clear, ask or close as an ACK wants, now that its acknowledgements are booked."""
+    p = pdc_at(e, pdc)
+    if flags & PROBED == 0 and flags & REQUEST_CLOSE == REQUEST_CLOSE and p["role"] == INITIATOR and p["closing"] == 0:
+        close_pdc(e, pdc, now)
+    if flags & REQUEST_CLEAR:
+        if next_size(e, pdc) == 0:
+            send_clear(e, pdc, now)
+        if p["tx_cack"] < p["tx_next"]:
+            ensure_timer(e, pdc, ANSWER, now + settings_at(e, 0)["rto_ps"])
+    if p["closing"] != 0 and p["role"] == INITIATOR:
+        progress_close(e, pdc, now)

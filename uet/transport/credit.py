@@ -17,13 +17,12 @@ from typing import Any
 
 import numpy as np
 
-from uet.base.jit import kernel
+from uet.base.jit import kernel, rare_kernel
 from uet.transport.oversubscription import review
-from uet.transport.pdc import activate, find_pdc, has_credit, next_size
-from uet.transport.record import Net, PdsType
-from uet.transport.slots import push_control, take_slot
+from uet.transport.pdc import activate, has_credit, next_size
+from uet.transport.record import Net
+from uet.transport.reply import COUNT_MASK, control_packet
 from uet.transport.state import (
-    ESTABLISHED,
     INITIATOR,
     core_at,
     credit_at,
@@ -34,17 +33,14 @@ from uet.transport.state import (
     pdc_at,
     settings_at,
 )
-from uet.transport.timers import CREDIT, arm, set_timer
+from uet.transport.timers import CREDIT, arm, ensure_rto
 from uet.transport.wire.codes import ControlType
 
-BESIDE_WINDOW, ALONE = 1, 2
-"""Values of the setting `credit` when it is on."""
-
-UNIT_BITS, UNIT_BYTES, COUNT_MASK = 8, 256, 0xFFFFFF
+UNIT_BITS, UNIT_BYTES = 8, 256
 EMPTY_TICK_UNITS = 4
 """What a grant of nothing costs of the pacer's time (uet-htsim)."""
 
-CP, CONTROL, TRIMMED = int(PdsType.CP), int(Net.CONTROL), int(Net.TRIMMED)
+TRIMMED = int(Net.TRIMMED)
 GRANT, REQUEST = int(ControlType.CREDIT), int(ControlType.CREDIT_REQUEST)
 
 
@@ -115,10 +111,9 @@ def take_credit(e: Any, pdc: int, count: int) -> None:
 def ask_if_starving(e: Any, pdc: int, now: int) -> None:
     """Send a credit request, at most one per request time, if only credit is missing; a timer repeats it."""
     p, c, settings = pdc_at(e, pdc), credit_at(e, pdc), settings_at(e, 0)
-    if p["state"] != ESTABLISHED or next_size(e, pdc) == 0 or has_credit(e, pdc):
+    if p["peer_pdcid"] == 0 or next_size(e, pdc) == 0 or has_credit(e, pdc):
         return
-    if p["timer_set"] == 0:
-        set_timer(e, pdc, now + settings["rto_ps"])
+    ensure_rto(e, pdc, now + settings["rto_ps"])
     if now - c["requested_ps"] >= settings["credit_request_ps"]:
         c["requested_ps"] = now
         if _send(e, pdc, REQUEST, credit_target(e, pdc) & COUNT_MASK, now):
@@ -128,35 +123,22 @@ def ask_if_starving(e: Any, pdc: int, now: int) -> None:
 @kernel
 def _send(e: Any, pdc: int, control_type: int, payload: int, now: int) -> bool:
     """Queue a control packet from a PDC to its peer; False if no slot is free."""
-    slot = take_slot(e)
+    slot = control_packet(e, pdc, control_type, 0, 0, payload, now)
     if slot < 0:
         return False
-    p, packet = pdc_at(e, pdc), packet_at(e, slot)
-    size = settings_at(e, 0)["nack_bytes"]
-    packet["time_ps"], packet["src"], packet["dst"] = now, p["endpoint"], p["peer"]
-    packet["pds_type"], packet["next_hdr"], packet["pds_flags"] = CP, control_type, 0
-    packet["psn"], packet["psn_offset"], packet["argument"] = 0, 0, payload
-    packet["spdcid"], packet["dpdcid"], packet["ses"] = p["pdcid"], p["peer_pdcid"], -1
-    packet["payload_bytes"], packet["wire_bytes"], packet["net"] = 0, size, CONTROL
-    packet["code"], packet["detail"], packet["sack_offset"] = 0, 0, 0
-    packet["sack_bitmap"], packet["cc_state"] = np.uint64(0), np.uint64(0)
-    packet["entropy"] = credit_at(e, pdc)["granted"] & 0x7F  # uet-htsim: control packets rotate over 128 values
-    push_control(e, np.int64(p["endpoint"]), slot)
+    packet_at(e, slot)["entropy"] = credit_at(e, pdc)["granted"] & 0x7F  # uet-htsim: they rotate over 128 values
     return True
 
 
 # --- the receiving side
 
 
-@kernel
-def on_control(e: Any, slot: int, now: int) -> bool:
-    """Process a Credit or Credit Request packet; False if it is no such packet or fits no PDC."""
+@rare_kernel
+def on_credit_packet(e: Any, pdc: int, slot: int, now: int) -> bool:
+    """Process a Credit or Credit Request packet; False if the PDC has no use for it."""
     packet = packet_at(e, slot)
     kind = packet["next_hdr"]
-    if settings_at(e, 0)["credit"] == 0 or (kind != GRANT and kind != REQUEST):
-        return False
-    pdc = find_pdc(e, np.int64(packet["dst"]), np.int64(packet["dpdcid"]), np.int64(packet["src"]))
-    if pdc < 0 or (pdc_at(e, pdc)["role"] == INITIATOR) != (kind == GRANT):
+    if settings_at(e, 0)["credit"] == 0 or (pdc_at(e, pdc)["role"] == INITIATOR) != (kind == GRANT):
         return False
     if kind == GRANT:
         take_credit(e, pdc, np.int64(packet["argument"]) >> 8)

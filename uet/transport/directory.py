@@ -16,8 +16,14 @@ from uet.transport.state import directory_at
 
 @kernel
 def pdc_key(endpoint: int, peer: int, pdcid: int) -> int:
-    """Return the key of a PDC: with pdcid 0 the one this endpoint opened to peer, else the peer's."""
+    """Return the key of a PDC that `peer` opened to `endpoint` with its own identifier."""
     return ((endpoint + 1) << 40) | (peer << 16) | pdcid
+
+
+@kernel
+def own_key(endpoint: int, peer: int, mode: int) -> int:
+    """Return the key of the PDC of a delivery mode that `endpoint` opened to `peer`; endpoints are below 2**20."""
+    return (mode << 61) | pdc_key(endpoint, peer, 0)
 
 
 @kernel

@@ -1,6 +1,7 @@
 """`Engine`: the transport state of any number of endpoints, and the verbs that carriers use.
 
     post            application call: send a message
+    close           application call: close a PDC
     receive         a packet has arrived
     next_packet     which packet does this endpoint send next?
     next_timer      when must on_timer be called?
@@ -23,11 +24,15 @@ from numpy.typing import NDArray
 from uet.base.errors import BadInput
 from uet.base.jit import World
 from uet.base.tables import Records, Table
-from uet.transport import answers, messages, receive, send, timers
-from uet.transport.state import ENGINE
+from uet.transport import closing, expiry, messages, receive, send, timers
+from uet.transport.directory import lookup, own_key
+from uet.transport.reasons import Reason
+from uet.transport.state import ENGINE, RUD, UUD
+from uet.transport.timers import TIMERS_PER_PDC
 
 _LAYOUTS = {name: t for name, t in ENGINE.tables.items() if isinstance(t, Table)}
 
+MAX_ENDPOINTS = 1 << 20
 COMPLETIONS = 8192
 """Completions that may wait; one verb produces at most one per packet of a window."""
 
@@ -38,9 +43,12 @@ class Capacity:
 
     initiators: NDArray[np.int64]  # PDCs each endpoint may open, shape [n_endpoints]
     targets: NDArray[np.int64]  # PDCs others may open to it, shape [n_endpoints]
-    messages: int
-    packets: int
-    extra_ses: int = 0  # rows for SES fields decoded from bytes, after those of the messages
+    messages: int  # of the application at once
+    packets: int  # slots, of packets waiting and under way
+    rings: int | None = None  # PDCs that have packets outstanding at once; default: all
+    bitmaps: int | None = None  # PDCs that receive out of order at once; default: all
+    saved: int | None = None  # responses kept for guaranteed delivery; default: four per PDC
+    trace: int = 0  # events kept in the trace
 
 
 class Engine:
@@ -53,35 +61,48 @@ class Engine:
             raise BadInput(
                 f"an endpoint would need {per_endpoint.max()} PDCs but identifiers end at 65535; use fewer peers"
             )
-        n_pdcs, n_rings = int(per_endpoint.sum()), int(capacity.initiators.sum())
+        if len(per_endpoint) > MAX_ENDPOINTS:
+            raise BadInput(
+                f"{len(per_endpoint):,} endpoints are too many for one engine; use at most {MAX_ENDPOINTS:,}"
+            )
+        n_pdcs = int(per_endpoint.sum())
         window = int(settings["window_packets"][0])
         n_pacers = len(per_endpoint) if settings["credit"][0] else 0
-        inbox = capacity.messages
+        words = -(-window // 64)
+        rings = n_pdcs if capacity.rings is None else capacity.rings
+        bitmap_words = (n_pdcs if capacity.bitmaps is None else capacity.bitmaps) * words
+        saved = 4 * n_pdcs if capacity.saved is None else capacity.saved
+        n_messages = capacity.messages + n_pdcs  # the engine's own: a command per PDC
         rows = {
             "core": 1,
             "packet": capacity.packets,
             "slot": capacity.packets,
-            "ses": capacity.messages + capacity.extra_ses,
+            "ses": n_messages + saved + capacity.packets,
             "endpoint": len(per_endpoint),
             "pdc": n_pdcs,
-            "sent": n_rings * window,
-            "word": n_pdcs * 3 * -(-window // 64),
-            "message": capacity.messages,
-            "inbox": inbox,
+            "sent": rings * window,
+            "word": bitmap_words + rings * 3 * words,
+            "message": n_messages,
+            "inbox": capacity.messages,
             "completion": COMPLETIONS,
-            "heap": n_pdcs + n_pacers,
-            "directory": 1 << max(2 * (n_pdcs + inbox), 2).bit_length(),
+            "heap": 2 * TIMERS_PER_PDC * n_pdcs + n_pacers,
+            "directory": 1 << max(2 * (2 * n_pdcs + capacity.messages), 2).bit_length(),
             "cc_event": 1,
             "cc_state": n_pdcs,
             "lb_state": n_pdcs,
             "credit": n_pdcs if n_pacers else 0,
             "pacer": n_pacers,
+            "saved": saved,
+            "reason_count": len(Reason),
+            "trace": capacity.trace,
         }
         tables = {name: _LAYOUTS[name].zeros(n) for name, n in rows.items()}
         tables["settings"] = settings
         core, endpoints = tables["core"], tables["endpoint"]
-        core["free_packet"], core["free_inbox"] = -1, -1
-        for field in ("control_head", "control_tail", "active_head", "active_tail"):
+        core["max_messages"], core["bitmap_words"] = capacity.messages, bitmap_words
+        for field in ("packet", "inbox", "message", "own", "ring", "bitmap", "saved"):
+            core[f"free_{field}"] = -1
+        for field in ("control_head", "control_tail", "active_head", "active_tail", "free_head", "free_tail"):
             endpoints[field] = -1
         for field in ("listed_head", "listed_tail", "idle_head", "idle_tail"):
             tables["pacer"][field] = -1
@@ -98,33 +119,63 @@ class Engine:
     def counters(self) -> dict[str, int]:
         """Return the engine's counters."""
         names = (
-            "sent",
-            "retransmitted",
-            "acks",
-            "nacks",
-            "timeouts",
-            "duplicates",
-            "refused",
-            "used_packets",
-            "credits",
-            "credit_requests",
-        )
+            "sent", "retransmitted", "acks", "nacks", "timeouts", "duplicates", "refused", "used_packets",
+            "credits", "credit_requests",
+        )  # fmt: skip
         return {name: int(self.table("core")[name][0]) for name in names}
 
+    def reasons(self) -> dict[str, int]:
+        """Return how often each `Reason` occurred, of those that did."""
+        counts = self.table("reason_count")["count"]
+        return {reason.name: int(counts[reason]) for reason in Reason if counts[reason]}
+
+    def trace(self) -> Records:
+        """Return the last events (TRACE rows), oldest first; empty unless `Capacity.trace` reserved rows."""
+        rows, written = self.table("trace"), int(self.table("core")["traced"][0])
+        return rows[:written].copy() if written <= len(rows) else np.roll(rows, -written % len(rows))
+
+    def high_water(self) -> dict[str, int]:
+        """Return the most that any endpoint ever held at once: what its NIC would have to provide for."""
+        endpoints, window = self.table("endpoint"), int(self.table("settings")["window_packets"][0])
+        return {
+            "pdcs": int(endpoints["most_open"].max(initial=0)),
+            "outstanding_packets": int(endpoints["most_outstanding"].max(initial=0)),
+            "bitmap_bits": int(endpoints["most_bitmaps"].max(initial=0)) * window,
+            "guaranteed_delivery_bytes": int(endpoints["most_saved_bytes"].max(initial=0)),
+        }
+
     def post(
-        self, endpoint: int, peer: int, n_bytes: int, match_bits: int = 0, handle: int = 0, now_ps: int = 0
+        self,
+        endpoint: int,
+        peer: int,
+        n_bytes: int,
+        match_bits: int = 0,
+        handle: int = 0,
+        now_ps: int = 0,
+        mode: int = RUD,
     ) -> int:
-        """Post a tagged send and return its message row. Raises BadInput if it is refused."""
-        row = int(messages.post(self.world.handle, endpoint, peer, n_bytes, match_bits, handle, now_ps))
+        """Post a message in a delivery mode and return its row. Raises BadInput if it is refused."""
+        h = self.world.handle
+        row = int(messages.post_mode(h, mode, endpoint, peer, n_bytes, match_bits, handle, now_ps))
         if row < 0:
+            longest = "2^32 - 1 bytes" if mode != UUD else "one packet's payload"
             reasons = {
                 messages.NO_PDC: "no PDC is left for this peer; reserve more",
                 messages.NO_MESSAGE: "no message row is left; reserve more",
-                messages.TOO_LONG: "a message has at most 2^32 - 1 bytes; split it",
-                messages.PEER_FAILED: "the PDC to this peer has failed",
+                messages.TOO_LONG: f"a message has at most {longest}; split it",
+                messages.NO_RING: "no send ring is left; reserve more",
             }
             raise BadInput(f"message of {n_bytes} bytes from {endpoint} to {peer}: {reasons[row]}")
         return row
+
+    def close(self, endpoint: int, peer: int, now_ps: int = 0, mode: int = RUD) -> bool:
+        """Close the PDC from `endpoint` to `peer` once its messages are through; False if none is open."""
+        pdc = int(lookup(self.world.handle, own_key(endpoint, peer, mode)))
+        return pdc >= 0 and self.close_pdc(pdc, now_ps)
+
+    def close_pdc(self, pdc: int, now_ps: int = 0) -> bool:
+        """Close a PDC by row, be it initiator's (closes) or target's (asks for it); False if it cannot be."""
+        return bool(closing.close_pdc(self.world.handle, pdc, now_ps))
 
     def receive(self, slot: int, now_ps: int) -> bool:
         """Process the packet in a slot, which belongs to the engine again; True if its payload is new."""
@@ -141,7 +192,7 @@ class Engine:
 
     def on_timer(self, now_ps: int) -> int:
         """Serve the earliest timer and return the endpoint that may now have packets to send."""
-        return int(answers.on_timer(self.world.handle, now_ps))
+        return int(expiry.on_timer(self.world.handle, now_ps))
 
     def completions(self) -> list[Any]:
         """Take all completions, oldest first, as copies of COMPLETION rows."""
@@ -151,11 +202,9 @@ class Engine:
         return taken
 
 
-def pairwise(
-    n_endpoints: int, pairs: Sequence[tuple[int, int]], messages: int, packets: int, extra_ses: int = 0
-) -> Capacity:
+def pairwise(n_endpoints: int, pairs: Sequence[tuple[int, int]], messages: int, packets: int) -> Capacity:
     """Return the capacity for one PDC per (sender, receiver) pair."""
     ends = np.array(sorted(set(pairs)), np.int64).reshape(-1, 2)
     initiators = np.bincount(ends[:, 0], minlength=n_endpoints)
     targets = np.bincount(ends[:, 1], minlength=n_endpoints)
-    return Capacity(initiators, targets, messages, packets, extra_ses)
+    return Capacity(initiators, targets, messages, packets)

@@ -1,4 +1,4 @@
-"""Messages: posting them at the sender, assembling them at the receiver, completions for both."""
+"""Messages at the sender: posting them, and completing or failing them; completions for both sides."""
 
 from __future__ import annotations
 
@@ -6,31 +6,30 @@ from typing import Any
 
 import numpy as np
 
-from uet.base.jit import kernel
+from uet.base.jit import kernel, rare_kernel
 from uet.transport.credit import note_posted
-from uet.transport.directory import inbox_key, insert, lookup, remove
-from uet.transport.pdc import activate, open_initiator
-from uet.transport.record import SesFlag, SesOpcode
+from uet.transport.pdc import activate, open_initiator, start_sender
+from uet.transport.pools import free_message, free_ring, is_own, take_own_message, take_ring
+from uet.transport.record import NextHeader, PdsType, SesOpcode
 from uet.transport.state import (
-    FAILED,
-    RECEIVED_DONE,
+    RUD,
     SENT_DONE,
     SENT_FAILED,
+    UUD,
     completion_at,
     core_at,
-    inbox_at,
     message_at,
-    packet_at,
     pdc_at,
     ses_at,
     settings_at,
 )
+from uet.transport.wire.sizes import PDS_BYTES
 
-TAGGED_SEND = int(SesOpcode.TAGGED_SEND)
-WHOLE = int(SesFlag.SOM | SesFlag.EOM)
+RUD_REQ, CP = int(PdsType.RUD_REQ), int(PdsType.CP)
+REQUEST_STD = int(NextHeader.REQUEST_STD)
 MAX_MESSAGE_BYTES = 2**32 - 1
 
-NO_PDC, NO_MESSAGE, TOO_LONG, PEER_FAILED = -1, -2, -3, -4
+NO_PDC, NO_MESSAGE, TOO_LONG, NO_RING = -1, -2, -3, -4
 """Reasons why `post` refuses a message."""
 
 
@@ -55,27 +54,71 @@ def next_completion(e: Any) -> int:
 
 
 @kernel
-def post(e: Any, endpoint: int, peer: int, n_bytes: int, match_bits: int, handle: int, now: int) -> int:
-    """Post a tagged send of `n_bytes` and return its message row, or a negative reason."""
+def _take_message(e: Any) -> int:
+    """Return a message row for the application, -1 if none is left."""
     core = core_at(e, 0)
-    row = core["n_messages"]
-    if row >= e["n_message"]:
-        return NO_MESSAGE
-    if n_bytes > MAX_MESSAGE_BYTES:
+    row = core["free_message"]
+    if row >= 0:
+        core["free_message"] = message_at(e, row)["next"]
+        return row
+    if core["n_messages"] >= core["max_messages"]:
+        return -1
+    core["n_messages"] += 1
+    return core["n_messages"] - 1
+
+
+_PLAIN = [PdsType.RUD_REQ, PdsType.ROD_REQ, PdsType.RUDI_REQ, PdsType.UUD_REQ]
+_CREDIT = [PdsType.RUD_CC_REQ, PdsType.ROD_CC_REQ, PdsType.RUDI_REQ, PdsType.UUD_REQ]
+PDS_TYPE = np.array(_PLAIN + _CREDIT, dtype=np.int64)
+OPCODE = np.array(
+    [SesOpcode.TAGGED_SEND, SesOpcode.TAGGED_SEND, SesOpcode.WRITE, SesOpcode.DATAGRAM_SEND], dtype=np.int64
+)
+"""PDS type by delivery mode, without and then with receiver credit, and SES opcode of a plain message by mode."""
+
+
+@kernel
+def post(e: Any, endpoint: int, peer: int, n_bytes: int, match_bits: int, handle: int, now: int) -> int:
+    """Post a tagged send of `n_bytes` (RUD) and return its message row, or a negative reason."""
+    return post_mode(e, RUD, endpoint, peer, n_bytes, match_bits, handle, now)
+
+
+@kernel
+def post_mode(e: Any, mode: int, endpoint: int, peer: int, n_bytes: int, match_bits: int, handle: int, now: int) -> int:
+    """Post a message of `n_bytes` in a delivery mode and return its row, or a negative reason."""
+    settings = settings_at(e, 0)
+    if n_bytes > (settings["payload_bytes"] if mode == UUD else MAX_MESSAGE_BYTES):
         return TOO_LONG
-    pdc = open_initiator(e, endpoint, peer, now)
+    pdc = open_initiator(e, endpoint, peer, mode, now)
     if pdc < 0:
         return NO_PDC
-    p, m, s, full = pdc_at(e, pdc), message_at(e, row), ses_at(e, row), settings_at(e, 0)["payload_bytes"]
-    if p["state"] == FAILED:
-        return PEER_FAILED
-    core["n_messages"] = row + 1
+    p = pdc_at(e, pdc)
+    if p["ring"] < 0 and not take_ring(e, pdc):
+        return NO_RING
+    row = _take_message(e)
+    if row < 0:
+        return NO_MESSAGE
+    s = ses_at(e, row)
+    s["opcode"], s["match_bits"], s["initiator"] = OPCODE[mode], np.uint64(match_bits), endpoint
+    kind = PDS_TYPE[mode if settings["credit"] == 0 else mode + len(OPCODE)]
+    overhead = settings["overhead_bytes"] + PDS_BYTES[PDS_TYPE[mode]] - PDS_BYTES[RUD_REQ]
+    enqueue(e, pdc, row, kind, REQUEST_STD, overhead, n_bytes, handle, now)
+    activate(e, pdc)
+    return row
+
+
+@kernel
+def enqueue(
+    e: Any, pdc: int, row: int, pds_type: int, next_hdr: int, overhead: int, n_bytes: int, handle: int, now: int
+) -> None:
+    """Append the message in `row`, whose SES fields are set, to a PDC that has a send ring."""
+    p, m, s, settings = pdc_at(e, pdc), message_at(e, row), ses_at(e, row), settings_at(e, 0)
+    full = settings["payload_bytes"]
     m["handle"], m["bytes"], m["posted_ps"], m["done_ps"] = handle, n_bytes, now, -1
     m["first"], m["packets"] = p["tx_end"], max((n_bytes + full - 1) // full, 1)
-    m["pdc"], m["next"] = pdc, -1
-    s["opcode"], s["match_bits"] = TAGGED_SEND, np.uint64(match_bits)
+    m["pdc"], m["next"], m["failed"], m["retransmitted"] = pdc, -1, 0, 0
+    m["pds_type"], m["next_hdr"], m["overhead"] = pds_type, next_hdr, overhead
+    m["nominal"] = settings["nominal_bytes"] + overhead - settings["overhead_bytes"]
     s["request_length"], s["message_id"] = n_bytes, p["next_message_id"] & 0xFFFF
-    s["initiator"] = endpoint
     p["next_message_id"] += 1
     p["tx_end"] += m["packets"]
     if p["last_message"] >= 0:
@@ -85,10 +128,22 @@ def post(e: Any, endpoint: int, peer: int, n_bytes: int, match_bits: int, handle
         p["message"] = row
     if p["segmenting"] < 0:
         p["segmenting"] = row
-    if settings_at(e, 0)["credit"] != 0:
+    if settings["credit"] != 0:
         note_posted(e, row, now)
-    activate(e, pdc)
-    return row
+
+
+@rare_kernel
+def post_command(e: Any, pdc: int, ctl: int, now: int) -> bool:
+    """Append a control packet that takes a PSN of its own; False if there is no room for it."""
+    p = pdc_at(e, pdc)
+    if p["ring"] < 0 and not take_ring(e, pdc):
+        return False
+    row = take_own_message(e)
+    if row < 0:
+        return False
+    start_sender(e, pdc, now)
+    enqueue(e, pdc, row, CP, ctl, settings_at(e, 0)["nack_bytes"], 0, -1, now)
+    return True
 
 
 @kernel
@@ -100,81 +155,29 @@ def finish_acknowledged(e: Any, pdc: int, now: int) -> None:
         m = message_at(e, row)
         if p["tx_cack"] < m["first"] + m["packets"]:
             return
-        m["done_ps"] = now
-        complete(e, SENT_DONE, now, m["handle"], m["bytes"], p["endpoint"], p["peer"], row)
         p["message"] = m["next"]
+        m["done_ps"] = now
+        if is_own(e, row):
+            free_message(e, row)
+        else:
+            complete(e, SENT_DONE, now, m["handle"], m["bytes"], p["endpoint"], p["peer"], row)
         if p["message"] < 0:
             p["last_message"] = -1
+            free_ring(e, pdc)
 
 
-@kernel
-def fail_pdc(e: Any, pdc: int, now: int) -> None:
-    """Give up a PDC: every message that is not complete fails."""
+@rare_kernel
+def fail_messages(e: Any, pdc: int, now: int) -> None:
+    """Report every message of a PDC that is not complete as failed and take it off the PDC's books."""
     p = pdc_at(e, pdc)
-    p["state"], p["in_flight"], p["tx_lost"] = FAILED, 0, 0
-    p["tx_cack"] = p["tx_next"]
+    p["in_flight"], p["tx_lost"], p["tx_cack"] = 0, 0, p["tx_next"]
     while p["message"] >= 0:
         row = np.int64(p["message"])
         m = message_at(e, row)
-        m["failed"] = 1
-        complete(e, SENT_FAILED, now, m["handle"], m["bytes"], p["endpoint"], p["peer"], row)
         p["message"] = m["next"]
+        m["failed"] = 1
+        if is_own(e, row):
+            free_message(e, row)
+        else:
+            complete(e, SENT_FAILED, now, m["handle"], m["bytes"], p["endpoint"], p["peer"], row)
     p["segmenting"], p["last_message"] = -1, -1
-
-
-@kernel
-def _take_inbox(e: Any) -> int:
-    core = core_at(e, 0)
-    row = core["free_inbox"]
-    if row >= 0:
-        core["free_inbox"] = inbox_at(e, row)["pdc"]
-        return row
-    if core["used_inbox"] >= e["n_inbox"]:
-        return -1
-    core["used_inbox"] += 1
-    return core["used_inbox"] - 1
-
-
-@kernel
-def _inbox_of(e: Any, pdc: int, slot: int, now: int) -> int:
-    """Return the inbox row of the message a packet belongs to, opening it if needed; -1 if none is left."""
-    p, packet = pdc_at(e, pdc), packet_at(e, slot)
-    message_id = np.int64(ses_at(e, packet["ses"])["message_id"])
-    row = np.int64(p["inbox"])
-    if row >= 0 and inbox_at(e, row)["pdc"] == pdc and inbox_at(e, row)["message_id"] == message_id:
-        return row
-    row = lookup(e, inbox_key(pdc, message_id))
-    if row < 0:
-        row = _take_inbox(e)
-        if row < 0:
-            return -1
-        box = inbox_at(e, row)
-        box["bytes"], box["first_ps"], box["pdc"] = 0, now, pdc
-        box["message_id"], box["ses"] = message_id, packet["ses"]
-        insert(e, inbox_key(pdc, message_id), row)
-    p["inbox"] = row
-    return row
-
-
-@kernel
-def deliver(e: Any, pdc: int, slot: int, now: int) -> bool:
-    """Account a new packet's payload to its message; False if the receiver has no room for the message."""
-    packet, p = packet_at(e, slot), pdc_at(e, pdc)
-    s = ses_at(e, packet["ses"])
-    if packet["detail"] & WHOLE == WHOLE:
-        handle = np.int64(s["match_bits"])
-        complete(e, RECEIVED_DONE, now, handle, s["request_length"], p["endpoint"], p["peer"], -1)
-        return True
-    row = _inbox_of(e, pdc, slot, now)
-    if row < 0:
-        return False
-    box = inbox_at(e, row)
-    box["bytes"] += packet["payload_bytes"]
-    if box["bytes"] >= s["request_length"]:
-        handle = np.int64(s["match_bits"])
-        complete(e, RECEIVED_DONE, now, handle, box["bytes"], p["endpoint"], p["peer"], row)
-        remove(e, inbox_key(pdc, np.int64(box["message_id"])))
-        core = core_at(e, 0)
-        box["pdc"], p["inbox"] = core["free_inbox"], -1
-        core["free_inbox"] = row
-    return True

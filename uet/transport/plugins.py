@@ -18,7 +18,7 @@ from uet.base.jit import Hook
 from uet.transport import balancing, congestion
 from uet.transport.balancing.contract import BALANCER
 from uet.transport.congestion.contract import CONTROLLER
-from uet.transport.credit import ALONE, BESIDE_WINDOW
+from uet.transport.reply import ALONE, BESIDE_WINDOW
 from uet.transport.settings import SETTINGS_TABLE
 from uet.transport.state import CC_EVENT, OPAQUE_BYTES
 

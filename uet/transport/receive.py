@@ -1,4 +1,4 @@
-"""The receiving side: requests, the ACKs and NACKs they cause, and the way in for every packet."""
+"""The way in for every packet, and the receiving side of requests."""
 
 from __future__ import annotations
 
@@ -6,28 +6,57 @@ from typing import Any
 
 import numpy as np
 
-from uet.base.bitops import low_bits
-from uet.base.jit import kernel
-from uet.transport.answers import RECEIVED_MASK, RECEIVED_UNIT_BITS, on_ack, on_nack
-from uet.transport.bits import add, discard, has, read64
-from uet.transport.credit import ALONE, COUNT_MASK, on_control, on_demand
+from uet.base.jit import kernel, rare_kernel
+from uet.transport.answers import learn_peer, on_ack
+from uet.transport.bits import add, discard, has
+from uet.transport.clearing import clear_up_to
+from uet.transport.closing import end_target
+from uet.transport.control import CLOSED_BY_PEER, on_command, on_control, takes_psn
+from uet.transport.credit import on_demand
+from uet.transport.datagrams import on_datagram, on_rudi_nack
 from uet.transport.directory import lookup, pdc_key
-from uet.transport.messages import deliver
+from uet.transport.inbox import deliver
+from uet.transport.lifecycle import Input, State
+from uet.transport.nacks import on_nack
 from uet.transport.oversubscription import observe
-from uet.transport.pdc import find_pdc, number_of, open_target
-from uet.transport.record import NackCode, Net, NextHeader, PdsFlag, PdsType
-from uet.transport.slots import free_slot, push_control
-from uet.transport.state import core_at, credit_at, packet_at, pdc_at, settings_at
-from uet.transport.wire.codes import CcType
+from uet.transport.pdc import find_pdc, is_open, number_of, open_target, transition
+from uet.transport.pools import give_bitmap, take_bitmap
+from uet.transport.reasons import Reason, note
+from uet.transport.record import NackCode, Net, PdsFlag, PdsType
+from uet.transport.reply import answer_ack, answer_nack, repeat_ack
+from uet.transport.slots import free_slot
+from uet.transport.state import ROD, RUD, core_at, endpoint_at, packet_at, pdc_at, settings_at
 
-RUD_REQ, ACK_CC, NACK = int(PdsType.RUD_REQ), int(PdsType.ACK_CC), int(PdsType.NACK)
-RUD_CC_REQ, CP, CC_CREDIT = int(PdsType.RUD_CC_REQ), int(PdsType.CP), int(CcType.CREDIT)
-RETX, AR, SYN, MARKED = int(PdsFlag.RETX), int(PdsFlag.AR), int(PdsFlag.SYN), int(PdsFlag.MARKED)
-CE, IS_TRIMMED, LAST_HOP, CONTROL = int(Net.ECN_CE), int(Net.TRIMMED), int(Net.LAST_HOP), int(Net.CONTROL)
+RUD_CC_REQ, ROD_CC_REQ = int(PdsType.RUD_CC_REQ), int(PdsType.ROD_CC_REQ)
+RUD_REQ, ROD_REQ, CP = int(PdsType.RUD_REQ), int(PdsType.ROD_REQ), int(PdsType.CP)
+ACK, ACK_CC, NACK = int(PdsType.ACK), int(PdsType.ACK_CC), int(PdsType.NACK)
+RETX, AR, SYN = int(PdsFlag.RETX), int(PdsFlag.AR), int(PdsFlag.SYN)
+ORDERED, OF_RUDI = int(PdsFlag.ROD), int(PdsFlag.RUDI)
+CE, IS_TRIMMED, LAST_HOP = int(Net.ECN_CE), int(Net.TRIMMED), int(Net.LAST_HOP)
 TRIMMED, TRIMMED_LASTHOP = int(NackCode.TRIMMED), int(NackCode.TRIMMED_LASTHOP)
-NO_PDC_AVAIL, INV_DPDCID = int(NackCode.NO_PDC_AVAIL), int(NackCode.INV_DPDCID)
-OUT_OF_WINDOW, NO_MESSAGE = int(NackCode.PSN_OOR_WINDOW), int(NackCode.NO_SES_MSG_AVAIL)
-NO_HEADER = int(NextHeader.NONE)
+NO_PDC_AVAIL, NO_BITMAP = int(NackCode.NO_PDC_AVAIL), int(NackCode.NO_BITMAP)
+INV_DPDCID, HDR_MISMATCH = int(NackCode.INV_DPDCID), int(NackCode.PDC_HDR_MISMATCH)
+CLOSING_IN_ERR, MODE_MISMATCH = int(NackCode.CLOSING_IN_ERR), int(NackCode.PDC_MODE_MISMATCH)
+OUT_OF_WINDOW, INVALID_SYN = int(NackCode.PSN_OOR_WINDOW), int(NackCode.INVALID_SYN)
+NEW_START_PSN, ROD_OOO = int(NackCode.NEW_START_PSN), int(NackCode.ROD_OOO)
+PENDING, ERROR, SYN_INPUT = int(State.TARGET_PENDING), int(State.ERROR), int(Input.SYN)
+IGNORED_ANSWER, IGNORED_TYPE = int(Reason.IGNORED_ANSWER), int(Reason.IGNORED_TYPE)
+DUPLICATE_DROPPED, DUPLICATE_ANSWERED = int(Reason.DUPLICATE_DROPPED), int(Reason.DUPLICATE_ANSWERED)
+REFUSED_TRIMMED, REFUSED_ORDER = int(Reason.REFUSED_TRIMMED), int(Reason.REFUSED_ORDER)
+REFUSED_NO_PDC, CHALLENGED = int(Reason.REFUSED_NO_PDC), int(Reason.CHALLENGED)
+
+_REASONS = np.full(256, int(Reason.REFUSED_NO_MESSAGE), dtype=np.int64)
+"""Reason by the NACK code that refuses a request."""
+for _code, _reason in (
+    (NackCode.TRIMMED, Reason.REFUSED_TRIMMED), (NackCode.TRIMMED_LASTHOP, Reason.REFUSED_TRIMMED),
+    (NackCode.NO_PDC_AVAIL, Reason.REFUSED_NO_PDC), (NackCode.NO_BITMAP, Reason.REFUSED_NO_BITMAP),
+    (NackCode.INV_DPDCID, Reason.REFUSED_UNKNOWN_PDC), (NackCode.PDC_HDR_MISMATCH, Reason.REFUSED_OTHER_PDC),
+    (NackCode.CLOSING, Reason.REFUSED_CLOSING), (NackCode.CLOSING_IN_ERR, Reason.REFUSED_CLOSING),
+    (NackCode.PDC_MODE_MISMATCH, Reason.REFUSED_MODE), (NackCode.PSN_OOR_WINDOW, Reason.REFUSED_WINDOW),
+    (NackCode.INVALID_SYN, Reason.REFUSED_SYN), (NackCode.NEW_START_PSN, Reason.CHALLENGED),
+    (NackCode.ROD_OOO, Reason.REFUSED_ORDER), (NackCode.NO_GTD_DEL_AVAIL, Reason.REFUSED_NO_SAVED),
+):  # fmt: skip
+    _REASONS[_code] = _reason
 
 
 @kernel
@@ -39,87 +68,197 @@ def receive(e: Any, slot: int, now: int) -> bool:
     """
     packet = packet_at(e, slot)
     kind = packet["pds_type"]
-    if kind in (RUD_REQ, RUD_CC_REQ):
+    if kind in (RUD_REQ, ROD_REQ, RUD_CC_REQ, ROD_CC_REQ) or (kind == CP and takes_psn(packet)):
         return _on_request(e, slot, now)
-    if kind == CP:
-        core_at(e, 0)["refused"] += 0 if on_control(e, slot, now) else 1
-        free_slot(e, slot)
-        return False
-    pdc = find_pdc(e, np.int64(packet["dst"]), np.int64(packet["dpdcid"]), np.int64(packet["src"]))
-    if pdc < 0 or pdc_at(e, pdc)["ring"] < 0 or (kind != ACK_CC and kind != NACK):
-        core_at(e, 0)["refused"] += 1
-    elif kind == ACK_CC:
+    if kind != ACK_CC and kind != NACK and kind != ACK and kind != CP:
+        return on_datagram(e, slot, now)
+    pdc = _pdc_of(e, slot)
+    if kind == NACK and packet["pds_flags"] & OF_RUDI:
+        on_rudi_nack(e, slot, now)
+    elif pdc < 0:
+        _ignore(e, slot, IGNORED_ANSWER, now)
+    elif kind in (ACK_CC, ACK):
         on_ack(e, pdc, slot, now)
-    else:
+    elif kind == NACK:
         on_nack(e, pdc, slot, now)
+    elif on_control(e, pdc, slot, now):
+        return False
     free_slot(e, slot)
     return False
 
 
 @kernel
-def _target_of(e: Any, slot: int) -> int:
-    """Return the PDC a request belongs to, opening it for a SYN that is not trimmed; -1 if there is none."""
+def _pdc_of(e: Any, slot: int) -> int:
+    """Return the open PDC that a packet without SYN is addressed to, -1 if there is none."""
+    packet = packet_at(e, slot)
+    dst, src = np.int64(packet["dst"]), np.int64(packet["src"])
+    return find_pdc(e, dst, np.int64(packet["dpdcid"]), src, np.int64(packet["spdcid"]))
+
+
+@rare_kernel
+def _ignore(e: Any, slot: int, reason: int, now: int) -> None:
+    """Count a packet that nothing can be done with."""
+    packet = packet_at(e, slot)
+    core_at(e, 0)["refused"] += 1
+    note(e, reason, now, np.int64(packet["dst"]), -1, np.int64(packet["psn"]))
+
+
+@rare_kernel
+def _refuse(e: Any, pdc: int, slot: int, code: int, argument: int, now: int) -> None:
+    """Answer a request with a NACK and note why."""
+    packet = packet_at(e, slot)
+    note(e, _REASONS[code], now, np.int64(packet["dst"]), pdc, np.int64(packet["psn"]))
+    answer_nack(e, pdc, slot, code, argument, now)
+
+
+@rare_kernel
+def _target_of_syn(e: Any, slot: int, mode: int, now: int) -> int:
+    """Return the PDC of a SYN packet, opening it if need be, or minus the NACK code that refuses it."""
     packet = packet_at(e, slot)
     endpoint, peer, pdcid = np.int64(packet["dst"]), np.int64(packet["src"]), np.int64(packet["spdcid"])
-    if not packet["pds_flags"] & SYN:
-        return find_pdc(e, endpoint, np.int64(packet["dpdcid"]), peer)
-    pdc = lookup(e, pdc_key(endpoint, peer, pdcid))
-    if pdc >= 0 or packet["net"] & IS_TRIMMED:
-        return pdc
     start = (np.int64(packet["psn"]) - (np.int64(packet["dpdcid"]) & 0xFFF)) & 0xFFFFFFFF
-    return open_target(e, endpoint, peer, pdcid, start)
+    pdc = lookup(e, pdc_key(endpoint, peer, pdcid))
+    trimmed = packet["net"] & IS_TRIMMED
+    if pdc >= 0 and is_open(pdc_at(e, pdc)):
+        p = pdc_at(e, pdc)
+        if p["mode"] != mode:
+            return -MODE_MISMATCH
+        if p["state"] != PENDING:
+            return pdc if p["rx_start"] == start else -INVALID_SYN
+        if p["rx_start"] != start:
+            return -NEW_START_PSN
+        if not trimmed:
+            transition(e, pdc, SYN_INPUT, now)
+        return pdc
+    if pdc >= 0 and pdc_at(e, pdc)["rx_start"] == start:
+        return -INV_DPDCID  # an old duplicate: this PDC has been closed
+    if trimmed:
+        return -TRIMMED
+    pdc = open_target(e, endpoint, peer, pdcid, start, mode, now)
+    if pdc < 0:
+        return -NO_PDC_AVAIL
+    return -NEW_START_PSN if pdc_at(e, pdc)["state"] == PENDING else pdc
+
+
+@rare_kernel
+def _refuse_unknown(e: Any, slot: int, code: int, now: int) -> None:
+    """Answer a request that has no PDC here, or not yet."""
+    packet = packet_at(e, slot)
+    endpoint, peer = np.int64(packet["dst"]), np.int64(packet["src"])
+    argument, pdcid = 0, np.int64(packet["dpdcid"])
+    if packet["net"] & IS_TRIMMED:
+        code = TRIMMED_LASTHOP if packet["net"] & LAST_HOP else TRIMMED
+    elif code == NEW_START_PSN:
+        argument = pdc_at(e, lookup(e, pdc_key(endpoint, peer, np.int64(packet["spdcid"]))))["rx_start"]
+    elif code == INV_DPDCID and packet["pds_flags"] & SYN == 0 and 1 <= pdcid <= endpoint_at(e, endpoint)["n_pdcs"]:
+        p = pdc_at(e, np.int64(endpoint_at(e, endpoint)["first_pdc"]) + pdcid - 1)
+        if is_open(p):
+            code = HDR_MISMATCH
+        elif p["state"] == ERROR and p["peer"] == peer:
+            code = CLOSING_IN_ERR
+    _refuse(e, -1, slot, code, argument, now)
+
+
+@kernel
+def _target_of(e: Any, slot: int, mode: int, now: int) -> int:
+    """Return the PDC a request belongs to, or minus the NACK code that refuses it."""
+    if packet_at(e, slot)["pds_flags"] & SYN:
+        return _target_of_syn(e, slot, mode, now)
+    pdc = _pdc_of(e, slot)
+    if pdc < 0:
+        return -INV_DPDCID
+    return pdc if pdc_at(e, pdc)["mode"] == mode else -MODE_MISMATCH
+
+
+@kernel
+def _mode_of(packet: Any) -> int:
+    """Return the delivery mode a request asks for."""
+    ordered = packet["pds_type"] in (ROD_REQ, ROD_CC_REQ) or (
+        packet["pds_type"] == CP and packet["pds_flags"] & ORDERED
+    )
+    return ROD if ordered else RUD
 
 
 @kernel
 def _on_request(e: Any, slot: int, now: int) -> bool:
-    """Process a request; True if its payload is new."""
+    """Process a packet that takes a PSN; True if its payload is new."""
     packet, window = packet_at(e, slot), settings_at(e, 0)["window_packets"]
-    trimmed = packet["net"] & IS_TRIMMED
-    trim_code = TRIMMED_LASTHOP if packet["net"] & LAST_HOP else TRIMMED
-    pdc = _target_of(e, slot)
+    mode = _mode_of(packet)
+    pdc = _target_of(e, slot, mode, now)
     if pdc < 0:
-        missing = NO_PDC_AVAIL if packet["pds_flags"] & SYN else INV_DPDCID
-        _answer_nack(e, -1, slot, trim_code if trimmed else missing, now)
+        _refuse_unknown(e, slot, -pdc, now)
         return False
     p = pdc_at(e, pdc)
-    if packet["pds_type"] == RUD_CC_REQ and settings_at(e, 0)["credit"] != 0:
+    if settings_at(e, 0)["credit"] != 0 and packet["pds_type"] in (RUD_CC_REQ, ROD_CC_REQ):
         observe(e, np.int64(packet["dst"]), slot)
         on_demand(e, pdc, slot, now)
     number = number_of(np.int64(packet["psn"]), p["rx_start"], p["rx_expected"])
     if number >= p["rx_expected"] + window or number < p["rx_expected"] - window:
-        _answer_nack(e, pdc, slot, OUT_OF_WINDOW, now)
+        _refuse(e, pdc, slot, INVALID_SYN if packet["pds_flags"] & SYN else OUT_OF_WINDOW, 0, now)
         return False
-    known = number < p["rx_expected"] or has(e, np.int64(p["rx_words"]), window, number)
-    if trimmed and not known:
-        _answer_nack(e, pdc, slot, trim_code, now)
-    elif known:
-        core_at(e, 0)["duplicates"] += 1
-        _answer_ack(e, pdc, slot, number, 1, now)
-    elif deliver(e, pdc, slot, now):
-        _accept(e, pdc, slot, number, now)
-        return True
+    if p["peer_pdcid"] == 0:
+        learn_peer(e, pdc, np.int64(packet["spdcid"]), now)
+    if p["saved"] >= 0:
+        clear_up_to(e, pdc, number + packet["psn_offset"])
+    ahead = number != p["rx_expected"]
+    known = number < p["rx_expected"] or (p["rx_words"] >= 0 and has(e, np.int64(p["rx_words"]), window, number))
+    if packet["net"] & IS_TRIMMED or known:
+        _on_useless(e, pdc, slot, number, known, now)
+        return False
+    code = 0
+    if ahead and mode == ROD:
+        code = ROD_OOO
+    elif ahead and p["rx_words"] < 0 and not take_bitmap(e, pdc):
+        code = NO_BITMAP
+    elif packet["pds_type"] == CP:
+        code = on_command(e, pdc, slot, now)
     else:
-        _answer_nack(e, pdc, slot, NO_MESSAGE, now)
-    return False
+        code = deliver(e, pdc, slot, now)
+    if code > 0:
+        _refuse(e, pdc, slot, code, p["rx_start"] + p["rx_expected"] if code == ROD_OOO else 0, now)
+        return False
+    _accept(e, pdc, slot, number, now)
+    if code == CLOSED_BY_PEER:
+        end_target(e, pdc, now)
+    return code == 0
+
+
+@rare_kernel
+def _on_useless(e: Any, pdc: int, slot: int, number: int, known: bool, now: int) -> None:
+    """Answer a request that is trimmed or was received before.
+
+    A duplicate that is no retransmission was made by the network: UE has it dropped (suet-fork), while
+    uet-ref-prov and uet-htsim answer it; see the setting ack.duplicates.
+    """
+    packet, settings = packet_at(e, slot), settings_at(e, 0)
+    endpoint, psn = np.int64(packet["dst"]), np.int64(packet["psn"])
+    if not known:
+        _refuse(e, pdc, slot, TRIMMED_LASTHOP if packet["net"] & LAST_HOP else TRIMMED, 0, now)
+        return
+    core_at(e, 0)["duplicates"] += 1
+    if packet["pds_flags"] & RETX == 0 and settings["ack_duplicates"] == 0:
+        note(e, DUPLICATE_DROPPED, now, endpoint, pdc, psn)
+        free_slot(e, slot)
+        return
+    note(e, DUPLICATE_ANSWERED, now, endpoint, pdc, psn)
+    repeat_ack(e, pdc, slot, number, 1, now)
 
 
 @kernel
 def _accept(e: Any, pdc: int, slot: int, number: int, now: int) -> None:
     """Record a new packet and decide whether to acknowledge at once (UE 1.0 rules as in uet-htsim)."""
     p, packet, settings = pdc_at(e, pdc), packet_at(e, slot), settings_at(e, 0)
-    window, words = settings["window_packets"], np.int64(p["rx_words"])
+    window = settings["window_packets"]
     first = p["rx_bytes"] == 0
     p["rx_bytes"] += packet["payload_bytes"] + settings["nominal_bytes"]
     p["rx_unacked"] += max(np.int64(packet["payload_bytes"]), settings["ack_min_packet_bytes"])
     p["rx_max"] = max(p["rx_max"], number)
     if number == p["rx_expected"]:
         p["rx_expected"] += 1
-        while p["rx_out_of_order"] > 0 and has(e, words, window, p["rx_expected"]):
-            discard(e, words, window, p["rx_expected"])
-            p["rx_expected"] += 1
-            p["rx_out_of_order"] -= 1
+        if p["rx_words"] >= 0:
+            _close_gap(e, pdc, window)
     else:
-        add(e, words, window, number)
+        add(e, np.int64(p["rx_words"]), window, number)
         p["rx_out_of_order"] += 1
     asked = packet["pds_flags"] & AR
     if asked:
@@ -129,59 +268,19 @@ def _accept(e: Any, pdc: int, slot: int, number: int, now: int) -> None:
         p["rx_closing"] = 0
     forced = 1 if asked or packet["net"] & CE else 0
     if first or forced or closed or p["rx_unacked"] >= settings["ack_trigger_bytes"]:
-        _answer_ack(e, pdc, slot, number, forced, now)
+        answer_ack(e, pdc, slot, number, forced, now)
     else:
         free_slot(e, slot)
 
 
 @kernel
-def _answer(e: Any, slot: int, pdc: int, size: int, now: int) -> None:
-    """Turn the request in `slot` round: addresses, identifiers, class and size of an answer."""
-    packet = packet_at(e, slot)
-    src, asker = packet["dst"], packet["spdcid"]
-    packet["dst"] = packet["src"]
-    packet["src"] = src
-    packet["dpdcid"] = asker
-    packet["spdcid"] = pdc_at(e, pdc)["pdcid"] if pdc >= 0 else 0
-    packet["time_ps"], packet["net"] = now, CONTROL
-    packet["next_hdr"], packet["ses"], packet["argument"] = NO_HEADER, -1, 0
-    packet["payload_bytes"], packet["wire_bytes"] = 0, size
-    push_control(e, np.int64(src), slot)
-
-
-@kernel
-def _answer_ack(e: Any, pdc: int, slot: int, number: int, exact: int, now: int) -> None:
-    """Answer with an ACK_CC; `exact` puts the packet itself at the base of the selective bitmap."""
-    p, packet, settings = pdc_at(e, pdc), packet_at(e, slot), settings_at(e, 0)
-    cack = p["rx_expected"] - 1
-    base = number if exact else max(number - 63, p["rx_expected"])
-    flags = (packet["pds_flags"] & RETX) | (MARKED if packet["net"] & CE else 0)
-    _answer(e, slot, pdc, settings["ack_bytes"], now)
-    packet["pds_type"], packet["pds_flags"], packet["code"] = ACK_CC, flags, 0
-    packet["psn"], packet["psn_offset"] = (p["rx_start"] + cack) & 0xFFFFFFFF, number - cack
-    packet["sack_offset"] = base - cack
-    window = settings["window_packets"]
-    received_above = read64(e, np.int64(p["rx_words"]), window, base)
-    packet["sack_bitmap"] = received_above & low_bits(p["rx_expected"] + window - base)
-    packet["detail"] = window >> 7
-    out_of_order = min(p["rx_out_of_order"], 0xFFFE)
-    if settings["credit"] == ALONE and settings["credit_in_acks"] != 0:
-        packet["code"] = CC_CREDIT << 4
-        packet["cc_state"] = np.uint64(((credit_at(e, pdc)["granted"] & COUNT_MASK) << 40) | out_of_order)
-    else:
-        received = ((p["rx_bytes"] + 255) >> RECEIVED_UNIT_BITS) & RECEIVED_MASK
-        packet["cc_state"] = np.uint64((received << 16) | out_of_order)
-    p["rx_unacked"] = 0
-    core_at(e, 0)["acks"] += 1
-
-
-@kernel
-def _answer_nack(e: Any, pdc: int, slot: int, code: int, now: int) -> None:
-    """Answer with a NACK about the request in `slot`."""
-    packet = packet_at(e, slot)
-    flags = (packet["pds_flags"] & RETX) | (MARKED if packet["net"] & CE else 0)
-    _answer(e, slot, pdc, settings_at(e, 0)["nack_bytes"], now)
-    packet["pds_type"], packet["pds_flags"], packet["code"] = NACK, flags, code
-    packet["psn_offset"], packet["sack_offset"], packet["detail"] = 0, 0, 0
-    packet["sack_bitmap"], packet["cc_state"] = np.uint64(0), np.uint64(0)
-    core_at(e, 0)["nacks"] += 1
+def _close_gap(e: Any, pdc: int, window: int) -> None:
+    """Count the packets in order again that follow a packet which was missing."""
+    p = pdc_at(e, pdc)
+    words = np.int64(p["rx_words"])
+    while p["rx_out_of_order"] > 0 and has(e, words, window, p["rx_expected"]):
+        discard(e, words, window, p["rx_expected"])
+        p["rx_expected"] += 1
+        p["rx_out_of_order"] -= 1
+    if p["rx_out_of_order"] == 0:
+        give_bitmap(e, pdc)

@@ -6,15 +6,19 @@ from typing import Any
 
 import numpy as np
 
-from uet.base.jit import kernel
+from uet.base.jit import kernel, rare_kernel
+from uet.base.rng import mix64
+from uet.transport.answers import answer_one
 from uet.transport.balancing.contract import SELECT, tell_balancer
 from uet.transport.bits import add, discard, next_member, words_for
 from uet.transport.credit import spend
+from uet.transport.messages import finish_acknowledged
 from uet.transport.pdc import can_send, has_credit, has_room, next_size, packet_payload, pop_active, push_active
-from uet.transport.record import Net, NextHeader, PdsFlag, PdsType, SesFlag
+from uet.transport.record import Net, PdsFlag, PdsType, SesFlag
 from uet.transport.slots import pop_control, take_slot
 from uet.transport.state import (
-    SYN_SENT,
+    ROD,
+    UUD,
     core_at,
     endpoint_at,
     message_at,
@@ -23,12 +27,12 @@ from uet.transport.state import (
     sent_at,
     settings_at,
 )
-from uet.transport.timers import set_timer
+from uet.transport.timers import ensure_rto
 
-RUD_REQ, RUD_CC_REQ = int(PdsType.RUD_REQ), int(PdsType.RUD_CC_REQ)
-REQUEST_STD = int(NextHeader.REQUEST_STD)
-RETX, AR, SYN = int(PdsFlag.RETX), int(PdsFlag.AR), int(PdsFlag.SYN)
-SOM, EOM, ECN_CAPABLE = int(SesFlag.SOM), int(SesFlag.EOM), int(Net.ECN_CAPABLE)
+CP = int(PdsType.CP)
+RETX, AR, SYN, ORDERED = int(PdsFlag.RETX), int(PdsFlag.AR), int(PdsFlag.SYN), int(PdsFlag.ROD)
+SOM, EOM = int(SesFlag.SOM), int(SesFlag.EOM)
+ECN_CAPABLE, CONTROL = int(Net.ECN_CAPABLE), int(Net.CONTROL)
 
 
 @kernel
@@ -84,50 +88,82 @@ def _send_request(e: Any, pdc: int, slot: int, now: int) -> None:
     number = _choose_number(e, pdc)
     row = sent_at(e, p["ring"] + (number & (window - 1)))
     message = np.int64(row["message"])
+    m = message_at(e, message)
     payload = packet_payload(e, message, number)
     row["time_ps"] = now
-    row["entropy"] = tell_balancer(e, pdc, SELECT, 0, now)
+    if p["mode"] == ROD:
+        row["entropy"] = _fixed_entropy(e, pdc)
+    else:
+        row["entropy"] = tell_balancer(e, pdc, SELECT, 0, now)
     row["tries"] = min(row["tries"] + 1, 255)
-    p["in_flight"] += payload + settings["nominal_bytes"]
+    p["in_flight"] += payload + m["nominal"]
     add(e, np.int64(p["tx_words"]), window, number)
+    ep = endpoint_at(e, p["endpoint"])
+    ep["outstanding"] += 1
+    ep["most_outstanding"] = max(ep["most_outstanding"], ep["outstanding"])
     flags = 0
     if row["tries"] > 1:
         flags = RETX | AR
         core["retransmitted"] += 1
-        message_at(e, message)["retransmitted"] += 1
+        m["retransmitted"] += 1
     else:
         core["sent"] += 1
     _fill_request(e, pdc, slot, number, message, payload, now)
     if settings["credit"] != 0:
-        spend(e, pdc, slot, payload + settings["nominal_bytes"], 1 if row["tries"] == 1 else 0)
+        spend(e, pdc, slot, payload + m["nominal"], 1 if row["tries"] == 1 else 0)
     following = next_size(e, pdc)
     if following == 0 or not has_room(e, pdc, following) or (settings["credit"] != 0 and not has_credit(e, pdc)):
         flags |= AR  # nothing more to send for now: the answer must not wait for more bytes
     if p["cwnd"] < settings["ack_request_below_bytes"] and p["cwnd"] < settings["window_bytes"]:
         flags |= AR  # UE 1.0, NSCC: a window this small holds too few packets to wait for a coalesced ACK
     packet = packet_at(e, slot)
-    if p["state"] == SYN_SENT:
+    if p["peer_pdcid"] == 0:
         flags |= SYN
         packet["dpdcid"] = number & 0xFFF
     packet["pds_flags"], packet["entropy"] = flags, row["entropy"]
-    if p["timer_set"] == 0:
-        set_timer(e, pdc, now + settings["rto_ps"])
+    if p["mode"] > ROD or m["pds_type"] == CP:
+        _adapt_rare(e, pdc, slot, now)
+    ensure_rto(e, pdc, now + settings["rto_ps"])
 
 
 @kernel
 def _fill_request(e: Any, pdc: int, slot: int, number: int, message: int, payload: int, now: int) -> None:
-    """Write the record of a RUD request with a standard SES header; flags and entropy are the caller's."""
+    """Write the record of a request; flags and entropy are the caller's."""
     p, m, packet, settings = pdc_at(e, pdc), message_at(e, message), packet_at(e, slot), settings_at(e, 0)
     index = number - m["first"]
     packet["time_ps"], packet["src"], packet["dst"] = now, p["endpoint"], p["peer"]
-    packet["pds_type"] = RUD_REQ if settings["credit"] == 0 else RUD_CC_REQ
-    packet["next_hdr"] = REQUEST_STD
+    packet["pds_type"], packet["next_hdr"] = m["pds_type"], m["next_hdr"]
     packet["psn"] = (p["tx_start"] + number) & 0xFFFFFFFF
-    packet["psn_offset"] = p["tx_cack"] - 1 - number
+    packet["psn_offset"] = max(p["tx_cack"] - 1 - number, -0x8000)
     packet["spdcid"] = p["pdcid"]
     packet["dpdcid"] = p["peer_pdcid"]
     packet["ses"], packet["argument"] = message, index * settings["payload_bytes"]
-    packet["payload_bytes"], packet["wire_bytes"] = payload, payload + settings["overhead_bytes"]
+    packet["payload_bytes"], packet["wire_bytes"] = payload, payload + m["overhead"]
     packet["detail"] = (SOM if index == 0 else 0) | (EOM if index + 1 == m["packets"] else 0)
     packet["net"], packet["code"], packet["sack_offset"] = ECN_CAPABLE, 0, 0
     packet["sack_bitmap"], packet["cc_state"] = np.uint64(0), np.uint64(0)
+
+
+@rare_kernel
+def _fixed_entropy(e: Any, pdc: int) -> int:
+    """Return the one entropy value of an ordered PDC, so that all its packets take one path."""
+    return np.int64(mix64(np.uint64(pdc_at(e, pdc)["tx_start"]) ^ np.uint64(pdc)) & np.uint64(0xFFFF))
+
+
+@rare_kernel
+def _adapt_rare(e: Any, pdc: int, slot: int, now: int) -> None:
+    """Correct the record of a control packet, which has no SES, or of a packet without a PDC."""
+    p, packet = pdc_at(e, pdc), packet_at(e, slot)
+    if packet["pds_type"] == CP:
+        packet["ses"], packet["detail"], packet["psn_offset"], packet["argument"] = -1, 0, 0, 0
+        packet["pds_flags"] |= AR
+        packet["net"] = CONTROL
+        if p["mode"] == ROD:
+            packet["pds_flags"] |= ORDERED
+        return
+    packet["psn_offset"], packet["spdcid"], packet["dpdcid"] = 0, 0, 0
+    packet["pds_flags"] &= RETX if p["mode"] != UUD else 0
+    if p["mode"] == UUD:  # sent is done
+        answer_one(e, pdc, p["tx_next"] - 1)
+        packet["psn"] = 0
+        finish_acknowledged(e, pdc, now)

@@ -53,6 +53,52 @@ PARAMETERS = (
     Parameter("rto.init_us", "rto_ps", "us", 10**6, None, None, "retransmission timeout of a first try"),
     Parameter("rto.backoff", "rto_backoff", "", 1, 1, 0, "1: each retry without progress doubles the timeout"),
     Parameter("rto.max_retries", "max_retries", "", 1, 5, -1, "timeouts in a row before the PDC fails, -1 endless"),
+    Parameter("rto.max_us", "max_rto_ps", "us", 10**6, 8e6, 8e6, "longest timeout, however often doubled"),
+    Parameter("nack.retx_us", "nack_retx_ps", "us", 10**6, 1000, 1000, "pause after a refusal (NACK_Retx_Time)"),
+    Parameter(
+        "nack.max_retries", "max_nack_retries", "", 1, 5, -1, "refusals in a row before the PDC fails, -1 endless"
+    ),
+    Parameter(
+        "ack.duplicates",
+        "ack_duplicates",
+        "",
+        1,
+        0,
+        1,
+        "1: duplicates that are no retransmissions are answered too (uet-ref-prov), 0: dropped",
+    ),
+    Parameter(
+        "ack.waits_for_clear",
+        "ack_waits_for_clear",
+        "",
+        1,
+        1,
+        1,
+        "1: the cumulative ACK stops before responses not cleared yet (uet-ref-prov), 0: it does not (suet-fork)",
+    ),
+    Parameter("pdc.new_us", "new_pdc_ps", "us", 10**6, 5000, 5000, "a pending PDC waits this long (New_PDC_Time)"),
+    Parameter(
+        "pdc.close_request_us",
+        "close_request_ps",
+        "us",
+        10**6,
+        1000,
+        1000,
+        "a close asked for by the target must come within this (Close_REQ_Time)",
+    ),
+    Parameter("pdc.quiet_us", "quiet_ps", "us", 10**6, 1000, 1000, "a closed PDC's row is not used again before"),
+    Parameter(
+        "pdc.start_psn_challenge",
+        "start_psn_challenge",
+        "",
+        1,
+        0,
+        0,
+        "1: the target chooses every start PSN (NEW_START_PSN), 0: only after a recent close",
+    ),
+    Parameter(
+        "pdc.psn_range", "psn_range", "packets", 1, 2**31, 2**31, "packets before a PDC closes (Limit_PSN_Range)"
+    ),
     Parameter("pdc.window_packets", "window_packets", "", 1, 1024, 1024, "packets outstanding at most (MP_RANGE)"),
     Parameter(
         "nic.control_per_data", "control_per_data", "", 1, 10, 10, "control packets sent per waiting data packet"
@@ -151,6 +197,7 @@ _POSITIVE = (
     "swift.target_us",
     "swift.range_low",
 )
+_ENDLESS = ("rto.max_retries", "nack.max_retries")
 
 PROFILES = ("uet-1.0", "htsim")
 
@@ -225,7 +272,7 @@ def _check(row: Records) -> None:
         raise BadInput(
             f"mtu.payload_bytes={payload} is not legal in UET; choose 1024, 2048, 4096 or 8192, or set mtu.legal_only=0"
         )
-    wrong = [p for p in PARAMETERS if row[p.field][0] < (-1 if p.key == "rto.max_retries" else p.key in _POSITIVE)]
+    wrong = [p for p in PARAMETERS if row[p.field][0] < (-1 if p.key in _ENDLESS else p.key in _POSITIVE)]
     if wrong:
         raise BadInput(*(f"{p.key}={row[p.field][0] / p.scale:g} is too small; see 'uet parameters'" for p in wrong))
     over = [p for p in PARAMETERS if p.key in _FRACTIONS and row[p.field][0] > p.scale]

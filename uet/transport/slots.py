@@ -34,6 +34,12 @@ def free_slot(e: Any, slot: int) -> None:
 
 
 @kernel
+def slot_ses(e: Any, slot: int) -> int:
+    """Return the SES row that belongs to a packet slot, for packets whose SES fields are in no message's row."""
+    return e["n_message"] + e["n_saved"] + slot
+
+
+@kernel
 def push_control(e: Any, endpoint: int, slot: int) -> None:
     """Append a control packet to an endpoint's queue."""
     ep = endpoint_at(e, endpoint)

@@ -19,11 +19,22 @@ CORE = table(
     used_packets i8 - packet slots ever taken (high-water mark)
     free_inbox i8 - head of the list of inbox rows given back, linked by pdc
     used_inbox i8 - inbox rows ever taken (high-water mark)
-    n_messages i8 - messages posted so far
-    n_rings i8 - send rings handed to PDCs
+    n_messages i8 - message rows handed to the application so far
+    max_messages i8 - message rows reserved for the application; the engine's own follow
+    free_message i8 - head of the list of the application's rows given back, linked by next
+    free_own i8 - head of the list of the engine's own rows given back
+    used_own i8 - the engine's own rows ever taken
+    free_ring i8 - head of the list of send rings given back, linked by message of their first row
+    used_rings i8 - send rings ever taken (high-water mark)
+    free_bitmap i8 - head of the list of receive bitmaps given back, linked by their first word
+    used_bitmaps i8 - receive bitmaps ever taken (high-water mark)
+    free_saved i8 - head of the list of saved responses given back
+    used_saved i8 - saved responses ever taken (high-water mark)
+    bitmap_words i8 - words before those of the send rings: the receive bitmaps
     n_timers i8 - timers in the heap
     completions_in i8 - completions written since the start
     completions_out i8 - completions taken since the start
+    traced i8 - events written to the trace since the start
     sent i8 - data packets sent for the first time
     retransmitted i8 - data packets sent again
     acks i8 - ACKs sent
@@ -48,15 +59,26 @@ ENDPOINT = table(
     n_active i4 - PDCs that may send
     control_run i4 - control packets sent since the last data packet
     first_pdc i4 - its first PDC row
-    n_pdcs i4 - PDCs opened; PDCID k is row first_pdc + k - 1
+    n_pdcs i4 - PDC rows ever used; PDCID k is row first_pdc + k - 1
     max_pdcs i4 - rows reserved
+    free_head i4 - closed PDC to be used again first
+    free_tail i4 - PDC closed last
+    open i4 - PDCs open now
+    most_open i4 - its high-water mark
+    outstanding i4 - packets in flight, neither answered nor known lost
+    most_outstanding i4 - its high-water mark
+    bitmaps i4 - receive bitmaps in use, one window of bits each
+    most_bitmaps i4 - its high-water mark
+    saved_bytes i4 bytes responses kept for guaranteed delivery
+    most_saved_bytes i4 bytes its high-water mark
     """,
+    row_bytes=128,
 )
 
-FREE, SYN_SENT, ESTABLISHED, FAILED = range(4)
-"""Life of a PDC. The initiator sends SYN until the first answer; the target is established at once."""
-
 INITIATOR, TARGET = range(2)
+RUD, ROD, RUDI, UUD = range(4)
+"""Delivery modes: reliable unordered, reliable ordered, reliable unordered for idempotent operations,
+unreliable unordered. The last two have no PDC on the wire; the sender's books are kept in the same rows."""
 
 PDC = table(
     "pdc",
@@ -65,14 +87,14 @@ PDC = table(
     peer i4 - endpoint at the other side
     pdcid u2 - own identifier, 1..65535
     peer_pdcid u2 - the other side's identifier, 0 until learned
-    state u1 - FREE, SYN_SENT, ESTABLISHED, FAILED
+    state u1 - State, see lifecycle
     role u1 - INITIATOR or TARGET
     active u1 - 1 while in its endpoint's round robin
-    timer_set u1 - 1 while a timer for it is in the heap
-    next_active i4 - next PDC of the round robin
-    ring i4 - first row of its send ring, -1 for a target
-    tx_words i4 - first word of its bit sets: in flight, then lost
-    rx_words i4 - first word of its set of received packets
+    timers u1 - bit k set while its timer of kind k is in the heap
+    next_active i4 - next PDC of the round robin, or of the closed ones
+    ring i4 - first row of its send ring, -1 while nothing is outstanding
+    tx_words i4 - first word of its bit sets, a third of them each: in flight, lost, answered one by one
+    rx_words i4 - first word of its set of received packets, -1 while none is out of order
     tx_start i8 - PSN of packet number 0
     tx_next i8 - number of the next new packet
     tx_end i8 - packets posted so far
@@ -87,6 +109,7 @@ PDC = table(
     last_message i4 - newest message
     next_message_id i4 - identifier of the next message
     inbox i4 - inbox row used last
+    tx_range i4 - packets beyond tx_cack that the peer takes (MP_RANGE)
     rx_start i8 - PSN of packet number 0 of the other side
     rx_expected i8 - every number below it was received
     rx_max i8 - highest number received, -1 none
@@ -94,9 +117,28 @@ PDC = table(
     rx_unacked i8 bytes received since the last ACK
     rx_out_of_order i8 - packets received above rx_expected
     rx_closing u1 - 1 after an ACK request until no packet is missing below rx_max
+    mode u1 - delivery mode
+    blocked u1 - why it may not send, 0 if it may (BLOCKED_*)
+    closing u1 - 1 once the initiator wants to close
+    nack_retries u1 - refusals for lack of resources in a row
+    answer_tries u1 - ACK requests in a row that nothing came back for
+    probe_opaque u2 - of the last probe
+    saved i4 - its first saved response, lowest number first, -1 none
+    awaiting i4 - its first message that waits for an answer of its own, -1 none
+    answered i4 - packets answered one by one above tx_cack
+    boxes i4 - messages it is receiving
+    rx_clear i8 - highest number whose response the peer has, so that it may be forgotten
+    since_ps i8 ps when it entered its state
+    rto_ps i8 ps when the retransmission timer fires
+    hold_ps i8 ps until when it holds back after a refusal
+    answer_ps i8 ps when the wait for a missing answer ends
+    probe_ps i8 ps when the last probe was sent
     """,
     row_bytes=256,
 )
+
+BLOCKED_CLOSED, BLOCKED_HELD = 1, 2
+"""Why a PDC may not send: it is closed or failed; the peer lacks a resource for now."""
 
 SENT = table(
     "sent",
@@ -114,16 +156,33 @@ WORD = table("word", "bits u8 - 64 members of a set of packet numbers")
 MESSAGE = table(
     "message",
     """
-    handle i8 - the application's own number
     bytes i8 bytes length
-    posted_ps i8 ps when it was posted
-    done_ps i8 ps when the last packet was acknowledged, -1 not yet
     first i8 - number of its first packet
     packets i8 - how many packets it takes
-    retransmitted i8 - packets of it sent again
     pdc i4 - PDC that carries it
-    next i4 - next message of the PDC
-    failed u1 - 1 if the PDC gave up
+    next i4 - next message of the PDC, or of the rows given back
+    overhead u2 bytes link share of its packets beyond their payload
+    nominal u2 bytes what congestion control counts beyond their payload
+    pds_type u1 - PdsType of its packets
+    next_hdr u1 - NextHeader of its packets; CP: control type
+    failed u1 - 1 if it failed
+    handle i8 - the application's own number
+    posted_ps i8 ps when it was posted
+    done_ps i8 ps when it was complete, -1 not yet
+    retransmitted i8 - packets of it sent again
+    """,
+    row_bytes=128,
+)
+
+SAVED = table(
+    "saved",
+    """
+    number i8 - packet it answers
+    next i4 - next saved response of the PDC, higher numbers later
+    bytes i4 bytes it takes: header and data
+    argument u4 - as in the packet record
+    payload_bytes u2 bytes data in the answer
+    next_hdr u1 - NextHeader
     """,
 )
 
@@ -138,7 +197,7 @@ INBOX = table(
     """,
 )
 
-SENT_DONE, RECEIVED_DONE, SENT_FAILED = range(3)
+SENT_DONE, RECEIVED_DONE, SENT_FAILED, PDC_CLOSED = range(4)
 
 COMPLETION = table(
     "completion",
@@ -149,7 +208,7 @@ COMPLETION = table(
     endpoint i4 - where
     peer i4 - the other side
     message i4 - sender: message row; receiver: inbox row
-    kind i4 - SENT_DONE, RECEIVED_DONE or SENT_FAILED
+    kind i4 - SENT_DONE, RECEIVED_DONE, SENT_FAILED or PDC_CLOSED
     """,
 )
 
@@ -213,13 +272,25 @@ PACER = table(
     """,
 )
 
+REASON_COUNT = table("reason_count", "count i8 - how often; the row is the Reason")
+TRACE = table(
+    "trace",
+    """
+    time_ps i8 ps when
+    psn i8 - packet concerned, -1 none
+    endpoint i4 - where
+    pdc i4 - PDC row, -1 none
+    reason i4 - Reason
+    """,
+)
+
 OPAQUE_BYTES = 256
 CC_STATE = table("cc_state", "opaque i8 - belongs to the controller", row_bytes=OPAQUE_BYTES)
 LB_STATE = table("lb_state", "opaque i8 - belongs to the balancer", row_bytes=OPAQUE_BYTES)
 
 ENGINE = WorldLayout(
     "engine", CORE, SETTINGS_TABLE, PACKET, SLOT, SES, ENDPOINT, PDC, SENT, WORD, MESSAGE, INBOX, COMPLETION,
-    HEAP, DIRECTORY, CC_EVENT, CC_STATE, LB_STATE, CREDIT, PACER,
+    HEAP, DIRECTORY, CC_EVENT, CC_STATE, LB_STATE, CREDIT, PACER, SAVED, REASON_COUNT, TRACE,
 )  # fmt: skip
 
 core_at = ENGINE.rows("core")
@@ -240,3 +311,6 @@ cc_state_at = ENGINE.rows("cc_state")
 lb_state_at = ENGINE.rows("lb_state")
 credit_at = ENGINE.rows("credit")
 pacer_at = ENGINE.rows("pacer")
+saved_at = ENGINE.rows("saved")
+reason_count_at = ENGINE.rows("reason_count")
+trace_at = ENGINE.rows("trace")

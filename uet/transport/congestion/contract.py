@@ -12,12 +12,16 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+
 from uet.base.jit import Hook, kernel
+from uet.transport.reasons import Reason, note
 from uet.transport.state import cc_event_at, cc_state_at, pdc_at, settings_at
 
 CONTROLLER = Hook("controller", 3, 0)
 _call = CONTROLLER.call
 
+CUT_ACK = int(Reason.CUT_ACK)
 START, ACK, NACK, TIMEOUT = range(4)
 """Kinds of event: first use of the PDC; an ACK; a trim NACK; a packet given up by the timer."""
 
@@ -32,4 +36,7 @@ def tell_controller(
     state["cwnd_bytes"], state["in_flight_bytes"] = p["cwnd"], p["in_flight"]
     state["acked_bytes"], state["packet_bytes"] = acked, packet_bytes
     state["rtt_ps"], state["ecn"], state["last_hop"] = rtt, ecn, last_hop
+    before = p["cwnd"]
     p["cwnd"] = _call(settings["controller"], cc_state_at(e, pdc), state, settings)
+    if p["cwnd"] < before and kind != START:
+        note(e, CUT_ACK + kind - ACK, now, np.int64(p["endpoint"]), pdc, -1)
