@@ -111,7 +111,7 @@ def take_saved(e: Any, pdc: int, number: int, n_bytes: int) -> int:
         core["used_saved"] += 1
     s = saved_at(e, row)
     s["number"], s["bytes"] = number, n_bytes
-    before, after = -1, np.int64(p["saved"])
+    before, after = np.int64(-1), np.int64(p["saved"])
     while after >= 0 and saved_at(e, after)["number"] < number:
         before, after = after, np.int64(saved_at(e, after)["next"])
     s["next"] = after
