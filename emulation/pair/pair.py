@@ -170,13 +170,17 @@ class Pair:
 
 def engine_settings(s: PairSettings) -> Records:
     """Return the settings row of the engine, as the pair would make it."""
-    settled: dict[str, Any] = chosen(s.profile, s.overrides) | {"mtu.payload_bytes": s.payload_bytes}
+    settled: dict[str, Any] = chosen(s.profile, s.overrides) | {
+        "mtu.payload_bytes": s.payload_bytes,
+        "mtu.legal_only": 0,
+    }
     size = s.payload_bytes + settled["mtu.overhead_bytes"]
     derived = {
         "cc.base_rtt_us": RTT_US,
         "cc.line_gbps": 400.0,
         "cc.window_bytes": 64 * size,
         "rto.init_us": RTO_US,
+        "rccc.max_bytes": 64 * size,
         **delay_targets(settled, RTT_US, True),
     }
     values = derived | settled
