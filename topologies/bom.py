@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from topologies.catalogue.catalogue import Catalogue, Part
     from topologies.racks import RackModel
 
+_ENDPOINTS = ("nic", "accelerator")
+
 
 @dataclass(frozen=True)
 class BillLine:
@@ -126,7 +128,7 @@ def bill(
     counts: dict[str, int] = {}
     for line in cables:
         counts[line.kind] = counts.get(line.kind, 0) + line.count
-    lines = [_line(fitting_switch(fabric, catalogue), fabric.order.switches)] if fabric.order.switches else []
+    lines = [bill_line(fitting_switch(fabric, catalogue), fabric.order.switches)] if fabric.order.switches else []
     lines += [*cables, *(_extra(fabric, catalogue, wanted) for wanted in include)]
     bundled = {k: n for k, n in fabric.order.cables.items() if k in BUNDLED and n}
     notes += [f"{n} {k} links come with the accelerators and are not priced" for k, n in bundled.items()]
@@ -136,10 +138,26 @@ def bill(
     )  # fmt: skip
 
 
+def cluster_share(fabric: Fabric, catalogue: Catalogue, bought: BillOfMaterials) -> float | None:
+    """Return the share of switches and cables in the cost of a cluster, the rest being its accelerators and NICs.
+
+    These are those of the bill, else the cheapest that fit; None if the catalogue has no price for them.
+    """
+    network = sum(line.total_usd for line in bought.lines if line.kind not in _ENDPOINTS)
+    whole = network
+    for kind in _ENDPOINTS:
+        mine = [line for line in bought.lines if line.kind == kind]
+        try:
+            whole += sum(line.total_usd for line in mine or [_extra(fabric, catalogue, kind)])
+        except BadInput:
+            return None
+    return network / whole
+
+
 def _cables_by_class(fabric: Fabric, catalogue: Catalogue) -> tuple[list[BillLine], list[str]]:
     """Return the lines of the order's cables, one part for each class."""
     bought = [(kind, count) for kind, count in fabric.order.cables.items() if count and kind not in BUNDLED]
-    return [_line(fitting_cable(catalogue, k, class_gbps(fabric, k)), n) for k, n in bought], []
+    return [bill_line(fitting_cable(catalogue, k, class_gbps(fabric, k)), n) for k, n in bought], []
 
 
 def _cables_by_reach(fabric: Fabric, catalogue: Catalogue, racks: RackModel | None) -> tuple[list[BillLine], list[str]]:
@@ -147,13 +165,14 @@ def _cables_by_reach(fabric: Fabric, catalogue: Catalogue, racks: RackModel | No
     from topologies.cabling import cable_list
 
     cabling = cable_list(fabric, catalogue, "rack", racks)
-    lines = [_line(part, n) for part, n in zip(cabling.parts, cabling.part_counts, strict=True)]
+    lines = [bill_line(part, n) for part, n in zip(cabling.parts, cabling.part_counts, strict=True)]
     facts = cabling.as_dict()
     note = "{host_racks} host racks, {network_racks} network racks, longest cable {longest_m:g} m".format(**facts)
     return sorted(lines, key=lambda line: (line.kind, line.part)), [note]
 
 
-def _line(part: Part, count: int) -> BillLine:
+def bill_line(part: Part, count: int) -> BillLine:
+    """Return the line of `count` pieces of a part. Raises BadInput for a part without a price."""
     price, power = part.price_usd, part.power_w
     if price is None:
         raise BadInput(f"part '{part.name}' has no price_usd; state one in a catalogue of your own")
@@ -166,13 +185,13 @@ def _line(part: Part, count: int) -> BillLine:
 
 def _extra(fabric: Fabric, catalogue: Catalogue, wanted: str) -> BillLine:
     """Return the line of the NICs or accelerators that `include` asks for, by kind or part name."""
-    kind = wanted if wanted in ("nic", "accelerator") else catalogue.named(wanted).kind
+    kind = wanted if wanted in _ENDPOINTS else catalogue.named(wanted).kind
     if kind == "nic":
         part, each = fitting_nics(fabric, catalogue, wanted)
-        return _line(part, each * fabric.n_hosts)
+        return bill_line(part, each * fabric.n_hosts)
     if kind != "accelerator":
         raise BadInput(f"part '{wanted}' is a {kind}, which the order counts already; include a NIC or an accelerator")
     parts = catalogue.of(kind) if wanted == kind else [catalogue.named(wanted)]
     if not parts:
         raise BadInput(f"catalogue {catalogue.name} has no priced accelerator; name one in a catalogue of your own")
-    return _line(parts[0], fabric.n_hosts)
+    return bill_line(parts[0], fabric.n_hosts)

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import prod
 from typing import Any
 
@@ -98,29 +98,43 @@ def _state(word: str) -> tuple[str, float]:
 
 @dataclass(frozen=True, eq=False)
 class Damage:
-    """What is left of a fabric: `link_rate` [planes, n_links] between 0 (down) and 1, `host_down` [n_hosts]."""
+    """What is left of a fabric: `link_rate` [planes, n_links] between 0 (down) and 1, and what is down itself:
+    `host_down` [n_hosts] and `switch_down` [planes, n_switches].
+    """
 
     link_rate: NDArray[np.float64]
     host_down: NDArray[np.bool_]
+    switch_down: NDArray[np.bool_]
 
     @property
     def links_down(self) -> int:
         """Links that carry nothing, over all planes."""
         return int((self.link_rate == 0).sum())
 
+    def broken_links(self, fabric: Fabric) -> NDArray[np.bool_]:
+        """Return the links [planes, n_links] that are down although what they join is not."""
+        node_down = np.zeros((fabric.planes, len(fabric.nodes)), bool)
+        node_down[:, : fabric.n_hosts] = self.host_down
+        node_down[:, fabric.n_hosts :] = self.switch_down
+        a, b = (node_down[:, fabric.ports["node"][fabric.links[end]]] for end in ("port_a", "port_b"))
+        return (self.link_rate == 0) & ~a & ~b
+
 
 @dataclass(frozen=True, eq=False)
 class Targets:
-    """What one event names: pairs (plane[i], link[i]), and hosts."""
+    """What one event names: the links (plane[i], link[i]) it takes along, and hosts or switches (plane, number)."""
 
     plane: NDArray[np.int64]
     link: NDArray[np.int64]
     host: NDArray[np.int64]
+    switch: tuple[NDArray[np.int64], NDArray[np.int64]]
 
 
 def no_damage(fabric: Fabric) -> Damage:
     """Return the damage of nothing."""
-    return Damage(np.ones((fabric.planes, len(fabric.links))), np.zeros(fabric.n_hosts, bool))
+    planes = fabric.planes
+    switches = np.zeros((planes, fabric.n_switches), bool)
+    return Damage(np.ones((planes, len(fabric.links))), np.zeros(fabric.n_hosts, bool), switches)
 
 
 def damage(fabric: Fabric, failures: str | Iterable[Failure], seed: int = 1) -> Damage:
@@ -136,7 +150,7 @@ def damage(fabric: Fabric, failures: str | Iterable[Failure], seed: int = 1) -> 
         full = fabric.links["gbps"][hit.link] * 1e9
         rest = {"down": 0.0, "up": 1.0}.get(event.state)
         left.link_rate[hit.plane, hit.link] = np.minimum(event.value / full, 1) if rest is None else rest
-        left.host_down[hit.host] = event.state == "down"
+        left.host_down[hit.host] = left.switch_down[hit.switch] = event.state == "down"
     return left
 
 
@@ -175,7 +189,8 @@ def _draw(fabric: Fabric, event: Failure, rng: np.random.Generator) -> Targets:
 
 def _at(pairs: list[tuple[int, int]]) -> Targets:
     plane, link = np.array(pairs, np.int64).reshape(-1, 2).T
-    return Targets(plane, link, np.zeros(0, np.int64))
+    none = np.zeros(0, np.int64)
+    return Targets(plane, link, none, (none, none))
 
 
 def _switches(fabric: Fabric, plane: NDArray[np.int64], node: NDArray[np.int64]) -> Targets:
@@ -184,13 +199,14 @@ def _switches(fabric: Fabric, plane: NDArray[np.int64], node: NDArray[np.int64])
         row = fabric.nodes[n]
         first = int(row["first_port"])
         pairs += [(p, int(link)) for link in fabric.ports["link"][first : first + int(row["n_ports"])]]
-    return _at(pairs)
+    return replace(_at(pairs), switch=(plane, node - fabric.n_hosts))
 
 
 def _hosts(fabric: Fabric, hosts: NDArray[np.int64]) -> Targets:
     mine = np.unique(fabric.ports["link"][np.isin(fabric.ports["node"], hosts)]).astype(np.int64)
     planes = np.repeat(np.arange(fabric.planes), len(mine))
-    return Targets(planes, np.tile(mine, fabric.planes), hosts)
+    none = np.zeros(0, np.int64)
+    return Targets(planes, np.tile(mine, fabric.planes), hosts, (none, none))
 
 
 def _board_hosts(fabric: Fabric, boards: NDArray[np.int64]) -> NDArray[np.int64]:

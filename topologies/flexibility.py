@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import heapq
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -32,7 +32,7 @@ class Flexibility:
 
     spec: str
     mix: str
-    seed: int
+    seed: int | None
     load: float
     jobs: int
     placements: int
@@ -94,14 +94,27 @@ def flexibility(
     """
     if jobs < 1 or load <= 0:
         raise BadInput(f"flexibility needs at least one job and a positive load, not jobs={jobs}, load={load:g}")
-    options = options or PlacementOptions()
     stream = draw_jobs(mix, fabric.n_hosts, jobs, load, seed)
+    return replace(flexibility_of(fabric, stream, damage, options), mix=mix, seed=seed, load=load, jobs=jobs)
+
+
+def flexibility_of(
+    fabric: Fabric, stream: Sequence[Job], damage: Damage | None = None, options: PlacementOptions | None = None
+) -> Flexibility:
+    """Return how well a fabric is shared by jobs with arrivals and durations of their own.
+
+    `load` is then the accelerator hours they ask for, per accelerator and hour up to the last arrival.
+    """
+    options = options or PlacementOptions()
+    hours = max((job.arrival_h for job in stream), default=0.0)
+    asked = sum(job.size * job.duration_h for job in stream)
+    load = asked / (fabric.n_hosts * hours) if hours else 0.0
     machine = allocator(fabric, damage, options)
     check_sizes(machine, stream)
     meter, waits = run_stream(machine, stream, options)
     ideal, _ = run_stream(_Ideal(fabric, damage or no_damage(fabric)), stream, options)
     return Flexibility(
-        fabric.spec, mix, seed, load, jobs, len(waits), fabric.n_hosts, machine.working,
+        fabric.spec, "given", None, load, len(stream), len(waits), fabric.n_hosts, machine.working,
         meter.mean(meter.served), meter.mean(meter.running), meter.percentile(meter.running, 0.01),
         ideal.mean(ideal.running), float(np.mean(waits)) if waits else 0.0, options,
     )  # fmt: skip

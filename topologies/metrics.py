@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -31,13 +31,18 @@ class Distances:
     unreachable_pairs: int
 
 
-def distances(fabric: Fabric) -> Distances:
-    """Return the exact distances of a fabric by breadth-first search, from one source of each orbit."""
+def distances(fabric: Fabric, counted: NDArray[np.bool_] | None = None) -> Distances:
+    """Return the exact distances of a fabric by breadth-first search, from one source of each orbit.
+
+    Only pairs of the hosts that are `counted` [n_hosts] matter, all by default.
+    """
     graph = Graph.of(fabric)
     at = attachments(graph)
+    if counted is not None:
+        at = replace(at, weight=np.bincount(at.number[counted], minlength=len(at.nodes)))
     inner, number = forwarding(graph, at)
     place = number[at.nodes]
-    source, source_weight = _sources(fabric, at)
+    source, source_weight = _sources(fabric, at, counted is None)
     hanging = (at.nodes >= graph.n_hosts).astype(np.int64)  # 1 where hosts hang on a switch, a link each
     pairs = np.zeros(inner.n_nodes + 3, np.int64)
     longest = 0
@@ -51,13 +56,14 @@ def distances(fabric: Fabric) -> Distances:
             longest = max(longest, len(counts) - 1)
     pairs[0] = 0
     pairs[2] -= int(at.weight[hanging == 1].sum())  # a host is no pair with itself over its switch
-    return _summary(np.trim_zeros(pairs, "b"), longest, fabric.n_hosts)
+    return _summary(np.trim_zeros(pairs, "b"), longest, int(at.weight.sum()))
 
 
-def _sources(fabric: Fabric, at: Attachments) -> tuple[Ints, Ints]:
+def _sources(fabric: Fabric, at: Attachments, whole: bool) -> tuple[Ints, Ints]:
     """Return indices of attachments to search from, and how many hosts each stands for."""
-    if len(at.nodes) < _WORTH_A_SYMMETRY:
-        return np.arange(len(at.nodes)), at.weight
+    if not whole or len(at.nodes) < _WORTH_A_SYMMETRY:
+        used = np.flatnonzero(at.weight)
+        return used, at.weight[used]
     orbit = host_orbits(fabric)
     _, first, size = np.unique(orbit, return_index=True, return_counts=True)
     source, which = np.unique(at.number[first], return_inverse=True)

@@ -164,6 +164,11 @@ class _Quote(StrictModel):
     line: tuple[_QuoteLine, ...]
 
 
+def is_quote(path: str | Path) -> bool:
+    """Tell whether a path names a file of a seller's quote: a mapping with a list `line`."""
+    return Path(path).suffix in (".toml", ".yaml", ".yml", ".json") and "line" in read_mapping(path)
+
+
 def read_quote(path: str | Path) -> BillOfMaterials:
     """Return a seller's quote as a bill, to be compared with ours.
 

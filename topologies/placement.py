@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -23,7 +23,7 @@ def allocator(fabric: Fabric, damage: Damage | None = None, options: PlacementOp
     damage, options = damage or no_damage(fabric), options or PlacementOptions()
     model = CutModel(fabric)
     left = model.after(damage)
-    damage = Damage(damage.link_rate, damage.host_down | (left.host <= 0))  # no use without a network
+    damage = replace(damage, host_down=damage.host_down | (left.host <= 0))  # no use without a network
     if fabric.family == "hammingmesh":
         from topologies.allocators.submesh import SubmeshAllocator
 

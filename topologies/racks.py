@@ -9,6 +9,7 @@ run inside the rack, or up to a tray, along and across the rows at right angles,
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Annotated
 
 import numpy as np
@@ -19,6 +20,7 @@ from topologies.boxes import Boxes, boxes
 from topologies.chassis import chassis
 from topologies.fabric import Fabric
 from uet.base.errors import BadInput
+from uet.base.spec import check, read_mapping
 from uet.base.values import StrictModel
 
 Metres = Annotated[float, Field(ge=0)]
@@ -69,6 +71,11 @@ class Layout:
         run = np.where(self.rack[a] == self.rack[b], inside, rise + across) + 2 * m.slack_m
         # the small term keeps a length that is whole but for rounding from taking the next step
         return np.ceil(run / m.length_step_m - 1e-9) * m.length_step_m
+
+
+def read_racks(path: str | Path | None) -> RackModel:
+    """Return the model of a TOML, YAML or JSON file of its keys; the defaults without one. Raises BadInput."""
+    return RackModel() if path is None else check(RackModel, read_mapping(path), str(path))
 
 
 def lay_out(fabric: Fabric, model: RackModel | None = None) -> Layout:

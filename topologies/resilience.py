@@ -22,6 +22,8 @@ from topologies.connectivity import single_points
 from topologies.cuts import CutModel
 from topologies.degradation import Degraded, WorstLinks, degraded, worst_links
 from topologies.fabric import LINK_CLASSES, Fabric
+from topologies.failures import Damage, no_damage
+from topologies.repair import broken_parts
 from uet.base.values import StrictModel
 
 if TYPE_CHECKING:
@@ -79,10 +81,18 @@ class Resilience:
         return asdict(self)
 
 
-def resilience(fabric: Fabric, catalogue: Catalogue, model: ResilienceModel | None = None, seed: int = 1) -> Resilience:
-    """Return the resilience of a fabric with the failure rates of a catalogue (of kinds it lacks: the defaults)."""
+def resilience(
+    fabric: Fabric,
+    catalogue: Catalogue,
+    model: ResilienceModel | None = None,
+    seed: int = 1,
+    damage: Damage | None = None,
+) -> Resilience:
+    """Return the resilience of a fabric, or of what damage has left of it, with the failure rates of a catalogue
+    (of kinds it lacks: the defaults).
+    """
     model = model or ResilienceModel()
-    parts = part_risks(fabric, catalogue, model)
+    parts = part_risks(fabric, catalogue, model, damage)
     total = sum(p.interruptions_per_30_days for p in parts)
     network = [p for p in parts if p.kind != "accelerator"]
     by_network = sum(p.interruptions_per_30_days for p in network)
@@ -99,22 +109,26 @@ def resilience(fabric: Fabric, catalogue: Catalogue, model: ResilienceModel | No
         effective_share(mtbf_h * 3600, interval_s, model.checkpoint_s, model.restart_s),
         sum(p.count * p.annual_failure_rate for p in network) * model.repair_h / HOURS_PER_YEAR,
         parts,
-        tuple(d for k in model.failures for d in degraded(cuts, rates, k, model.trials, seed)),
-        tuple(worst_links(cuts, n, pattern) for pattern in ("allreduce", "alltoall") for n in (1, 2)),
+        tuple(d for k in model.failures for d in degraded(cuts, rates, k, model.trials, seed, damage)),
+        tuple(worst_links(cuts, n, pattern, damage) for pattern in ("allreduce", "alltoall") for n in (1, 2)),
     )  # fmt: skip
 
 
-def part_risks(fabric: Fabric, catalogue: Catalogue, model: ResilienceModel) -> tuple[PartRisk, ...]:
-    """Return the risk of accelerators, switches and cables, over all planes; host and software failures are
-    in the accelerators' rate.
+def part_risks(
+    fabric: Fabric, catalogue: Catalogue, model: ResilienceModel, damage: Damage | None = None
+) -> tuple[PartRisk, ...]:
+    """Return the risk of accelerators, switches and cables that work, over all planes; host and software failures
+    are in the accelerators' rate.
     """
-    links, switches = single_points(fabric)
-    outside = outside_links(fabric)
-    counts = {"accelerator": (fabric.n_hosts, fabric.n_hosts)}
-    counts["switch"] = (fabric.order.switches, _critical_boxes(fabric, switches))
+    links, switches = single_points(fabric, damage)
+    damage = damage or no_damage(fabric)
+    accelerators = int((~damage.host_down).sum())
+    boxes_working = fabric.order.switches - broken_parts(fabric, damage).switches
+    counts = {"accelerator": (accelerators, accelerators), "switch": (boxes_working, _critical_boxes(fabric, switches))}
+    working = outside_links(fabric) & (damage.link_rate > 0)
     for kind in CABLE_CLASSES:
-        mine = outside & (fabric.links["kind"] == LINK_CLASSES.index(kind))
-        counts[kind] = (int(mine.sum()) * fabric.planes, int((mine & links).sum()) * fabric.planes)
+        mine = working & (fabric.links["kind"] == LINK_CLASSES.index(kind))
+        counts[kind] = (int(mine.sum()), int((mine & links).sum()))
     risks = []
     for kind, (count, critical) in counts.items():
         if count:
@@ -125,5 +139,8 @@ def part_risks(fabric: Fabric, catalogue: Catalogue, model: ResilienceModel) -> 
 
 
 def _critical_boxes(fabric: Fabric, critical: NDArray[np.bool_]) -> int:
-    """Return how many switch boxes hold a critical switch; critical switches exist in single planes only."""
-    return len(np.unique(boxes(fabric).of_switch[critical])) if critical.any() else 0
+    """Return how many switch boxes of all planes hold a critical switch; island switches are in none."""
+    if not critical.any():
+        return 0
+    box = boxes(fabric).of_switch
+    return sum(len(np.unique(box[plane & (box >= 0)])) for plane in critical)

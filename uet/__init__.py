@@ -10,15 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from uet.api.bandwidth import bandwidth, draw_profile
-    from uet.api.fabrics import (
-        cost,
-        draw_topology,
-        export_topology,
-        list_catalogues,
-        list_topologies,
-        show_catalogue,
-        show_topology,
-    )
+    from uet.api.fabrics import build, draw_topology, export_topology, list_topologies
     from uet.api.machine import doctor
     from uet.api.messages import simulate_loggops
     from uet.api.nccl import nccl_tune
@@ -31,14 +23,30 @@ if TYPE_CHECKING:
         merge_workloads,
         show_workload,
     )
+    from uet.api.prices import (
+        cabling_list,
+        cluster_share,
+        compare,
+        cost,
+        list_catalogues,
+        own,
+        repair,
+        show_catalogue,
+    )
     from uet.api.settings import parameters
+    from uet.api.sharing import flexibility, place, resilience
+    from uet.api.show import show_topology
     from uet.api.touring import plan_tour, tour
     from uet.api.tradeoff import tradeoff
     from uet.api.work import simulate
 
 __all__ = [
     "bandwidth",
+    "build",
+    "cabling_list",
     "check_workload",
+    "cluster_share",
+    "compare",
     "convert_workload",
     "cost",
     "decode",
@@ -49,14 +57,19 @@ __all__ = [
     "draw_topology",
     "encode",
     "export_topology",
+    "flexibility",
     "list_catalogues",
     "list_topologies",
     "make_collective",
     "merge_workloads",
     "nccl_tune",
     "new",
+    "own",
     "parameters",
+    "place",
     "plan_tour",
+    "repair",
+    "resilience",
     "show_catalogue",
     "show_topology",
     "show_workload",

@@ -17,6 +17,7 @@ from pydantic import Field, model_validator
 from topologies.fabric import Fabric, FabricBuilder, Order, total_cables
 from topologies.families.base import RouterModel, spec_text
 from topologies.grids import coordinates, number, packed, shifted
+from topologies.halving import Halving
 from topologies.routes import ROUTE_NODE, Routes
 from topologies.routing.words import Words
 from uet.base.tables import Records
@@ -84,3 +85,11 @@ def symmetries(fabric: Fabric) -> Iterator[Ints]:
             moved = np.arange(per_level) if same else shifted((n,) * (levels - 1), place)
             switches.append(n**levels + level * per_level + moved)
         yield np.concatenate([shifted(dims, digit), *switches])
+
+
+def halving(fabric: Fabric) -> Halving | None:
+    """Return what halves by one digit exchange if n is even: one of the k + 1 links of every host."""
+    if int(fabric.parameters["n"]) % 2:
+        return None
+    share = 1 / (int(fabric.parameters["k"]) + 1)
+    return Halving(share, share, straight=fabric.parameters["k"] > 0)

@@ -16,6 +16,7 @@ from pydantic import Field, model_validator
 
 from topologies.fabric import Fabric, FabricBuilder, Order, total_cables
 from topologies.families.base import SwitchedModel, ceil_div, spec_text
+from topologies.halving import Halving, tree_halving
 from topologies.routing.up_down_tables import tree_routes
 from topologies.trees import Tree, TreeNodes, clos, most_leaves, wire_above
 
@@ -110,3 +111,9 @@ def build(p: Parameters) -> Fabric:
         spec_text("fat-tree", p), "fat-tree", p.planes, order, partial(tree_routes, tree, (at,)),
         p.switch_latency_ns, p.model_dump(),
     )  # fmt: skip
+
+
+def halving(fabric: Fabric) -> Halving | None:
+    """Return the bounds on what two halves exchange."""
+    p = Parameters.model_validate(dict(fabric.parameters))
+    return tree_halving(shape(p), p.n_hosts, p.leaf_down, 1.0)

@@ -21,6 +21,7 @@ from topologies.fabric import Fabric, FabricBuilder, Order, total_cables
 from topologies.families.base import FamilyModel, dimensions, spec_text
 from topologies.families.hyperx import line_links
 from topologies.grids import shifted
+from topologies.halving import Halving
 from topologies.routing.hyperx_tables import hyperx_routes
 from uet.base.values import Dims
 
@@ -55,3 +56,16 @@ def symmetries(fabric: Fabric) -> Iterator[Ints]:
     dims = tuple(fabric.parameters["dims"])
     for k in range(len(dims)):
         yield shifted(dims, k)
+
+
+def halving(fabric: Fabric) -> Halving | None:
+    """Return what two halves exchange if the shortest line of k > 1 accelerators is even: k/4 links of each.
+
+    As in a HyperX, the best border crosses the shortest lines.
+    """
+    dims: tuple[int, ...] = tuple(fabric.parameters["dims"])
+    shortest = min((k for k in dims if k > 1), default=0)
+    if shortest == 0 or shortest % 2:
+        return None
+    share = shortest / 2 / (sum(dims) - len(dims))
+    return Halving(share, share)

@@ -24,6 +24,7 @@ from pydantic import Field, model_validator
 
 from topologies.fabric import LINK_CLASSES, Fabric, FabricBuilder, Order, total_cables
 from topologies.families.base import DownUp, Ratio, SwitchedModel, ceil_div, spec_text
+from topologies.halving import Halving, tree_halving
 from topologies.routing.hammingmesh_tables import Dimension, mesh_routes
 from topologies.trees import Tree
 from uet.base.values import Dims
@@ -190,3 +191,23 @@ def _moved(fabric: Fabric, hosts: Ints, lines: str, line_to: Ints) -> Ints:
             block = r.first + np.arange(r.count).reshape(len(line_to), -1)
             moved[block] = block[line_to]
     return moved
+
+
+def halving(fabric: Fabric) -> Halving | None:
+    """Return what halves with a straight border between boards exchange; None where both sides of the grid are odd.
+
+    The lines across the border are cut in the middle: x of their 2x ports on either side, or what
+    their trees let through. A square machine of a x a boards and full trees gets 1/(2a).
+    """
+    p = Parameters.model_validate(dict(fabric.parameters))
+    (a, b), (x, y) = p.board, p.grid
+    cuts = []
+    for boards, taper, lines in ((x, p.row_taper, b * y), (y, p.col_taper, a * x)):
+        line = Line(boards, p.radix, taper)
+        inside = tree_halving(line.tree, line.ports, line.down, 1.0)
+        if boards % 2 == 0 and inside is not None:
+            cuts.append(np.array([inside.lower, inside.upper]) * lines * boards / (2 * fabric.n_hosts))
+    if not cuts:
+        return None
+    lower, upper = np.min(cuts, axis=0).tolist()
+    return Halving(lower, upper, straight=True)

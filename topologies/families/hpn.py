@@ -16,6 +16,7 @@ from pydantic import Field
 from topologies.fabric import Fabric
 from topologies.families.base import FamilyModel
 from topologies.families.rail import rail_fabric
+from topologies.halving import Halving, tree_halving
 from topologies.trees import Tree
 
 SERVERS, GPUS_PER_SERVER, AGGREGATION_PER_PLANE = 128, 8, 60
@@ -30,6 +31,16 @@ class Parameters(FamilyModel):
 
 def build(p: Parameters) -> Fabric:
     """Return one pod."""
+    tree = _tree(p)
+    return rail_fabric("hpn", p, tree.leaves * SERVERS, GPUS_PER_SERVER, SERVERS, tree, p.gbps / 2)
+
+
+def _tree(p: Parameters) -> Tree:
     leaves = p.segments * GPUS_PER_SERVER
-    tree = Tree(leaves, AGGREGATION_PER_PLANE, leaves, AGGREGATION_PER_PLANE, AGGREGATION_PER_PLANE)
-    return rail_fabric("hpn", p, leaves * SERVERS, GPUS_PER_SERVER, SERVERS, tree, p.gbps / 2)
+    return Tree(leaves, AGGREGATION_PER_PLANE, leaves, AGGREGATION_PER_PLANE, AGGREGATION_PER_PLANE)
+
+
+def halving(fabric: Fabric) -> Halving | None:
+    """Return the bounds on what two halves exchange; an up-link is twice as fast as a host's port."""
+    tree = _tree(Parameters.model_validate(dict(fabric.parameters)))
+    return tree_halving(tree, fabric.n_hosts, SERVERS, 2.0)

@@ -20,6 +20,7 @@ from topologies.fabric import Fabric
 from topologies.families.base import RouterModel, dimensions
 from topologies.families.routers import router_fabric
 from topologies.grids import coordinates, shifted, strides
+from topologies.halving import Halving
 from topologies.routing.hyperx_tables import hyperx_routes
 from uet.base.values import Dims
 
@@ -71,3 +72,16 @@ def symmetries(fabric: Fabric) -> Iterator[Ints]:
         yield np.concatenate([(shift[:, None] * p + np.arange(p)).reshape(-1), n * p + shift])
     hosts = np.arange(n * p).reshape(n, p)
     yield np.concatenate([np.roll(hosts, 1, axis=1).reshape(-1), n * p + np.arange(n)])
+
+
+def halving(fabric: Fabric) -> Halving | None:
+    """Return what two halves exchange if the shortest line of k > 1 routers is even: k/4 links of every router.
+
+    Initial segments along the longest lines keep the most links inside (Lindsey, Amer. Math. Monthly
+    1964), so the best border crosses the shortest ones; no more than the hosts' own links.
+    """
+    shortest = min((k for k in fabric.parameters["dims"] if k > 1), default=0)
+    if shortest == 0 or shortest % 2:
+        return None
+    share = min(1.0, shortest / (2 * int(fabric.parameters["p"])))
+    return Halving(share, share)

@@ -16,6 +16,7 @@ from pydantic import Field, model_validator
 
 from topologies.fabric import Fabric, FabricBuilder, Order, total_cables
 from topologies.families.base import FamilyModel, SwitchedModel, ceil_div, spec_text
+from topologies.halving import Halving, tree_halving
 from topologies.routing.up_down_tables import tree_routes
 from topologies.trees import Tree, TreeNodes, clos, most_leaves, wire_above
 
@@ -66,10 +67,13 @@ def check_servers(gpus: int, rails: int) -> None:
 
 def build(p: Parameters) -> Fabric:
     """Return the rail-optimised tree."""
-    tree = clos(p.leaves, p.down, p.radix, p.levels)
+    return rail_fabric("rail", p, p.gpus, p.rails, p.down, _tree(p), p.gbps)
+
+
+def _tree(p: Parameters) -> Tree:
     if p.spines is not None:
-        tree = Tree(p.leaves, p.down, p.leaves, p.spines, p.spines)
-    return rail_fabric("rail", p, p.gpus, p.rails, p.down, tree, p.gbps)
+        return Tree(p.leaves, p.down, p.leaves, p.spines, p.spines)
+    return clos(p.leaves, p.down, p.radix, p.levels)
 
 
 def rail_fabric(family: str, p: FamilyModel, gpus: int, rails: int, down: int, tree: Tree, host_gbps: float) -> Fabric:
@@ -89,3 +93,9 @@ def rail_fabric(family: str, p: FamilyModel, gpus: int, rails: int, down: int, t
         spec_text(family, p), family, p.planes, order, partial(tree_routes, tree, (at,)),
         p.switch_latency_ns, p.model_dump(),
     )  # fmt: skip
+
+
+def halving(fabric: Fabric) -> Halving | None:
+    """Return the bounds on what two halves exchange."""
+    p = Parameters.model_validate(dict(fabric.parameters))
+    return tree_halving(_tree(p), p.gpus, p.down, 1.0)

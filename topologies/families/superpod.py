@@ -12,7 +12,8 @@ from pydantic import Field
 from topologies.fabric import Fabric
 from topologies.families.base import FamilyModel
 from topologies.families.rail import rail_fabric
-from topologies.trees import clos
+from topologies.halving import Halving, tree_halving
+from topologies.trees import Tree, clos
 
 NODES_PER_UNIT, GPUS_PER_NODE, RADIX = 32, 8, 64
 _MOST_UNITS_ON_TWO_LEVELS = 8
@@ -31,6 +32,14 @@ class Parameters(FamilyModel):
 
 def build(p: Parameters) -> Fabric:
     """Return the SuperPOD's compute network."""
-    tree = clos(p.su * GPUS_PER_NODE, RADIX // 2, RADIX, p.levels)
     gpus = p.su * NODES_PER_UNIT * GPUS_PER_NODE
-    return rail_fabric("superpod", p, gpus, GPUS_PER_NODE, NODES_PER_UNIT, tree, p.gbps)
+    return rail_fabric("superpod", p, gpus, GPUS_PER_NODE, NODES_PER_UNIT, _tree(p), p.gbps)
+
+
+def _tree(p: Parameters) -> Tree:
+    return clos(p.su * GPUS_PER_NODE, RADIX // 2, RADIX, p.levels)
+
+
+def halving(fabric: Fabric) -> Halving | None:
+    """Return the bounds on what two halves exchange."""
+    return tree_halving(_tree(Parameters.model_validate(dict(fabric.parameters))), fabric.n_hosts, RADIX // 2, 1.0)

@@ -23,6 +23,7 @@ from pydantic import Field, model_validator
 from topologies.fabric import LINK_CLASSES, Fabric, FabricBuilder, Order, total_cables
 from topologies.families.base import FamilyModel, dimensions, spec_text
 from topologies.grids import coordinates, number, shifted
+from topologies.halving import Halving
 from topologies.routing.torus_tables import torus_routes, twisted_routes
 from uet.base.values import Dims
 
@@ -114,3 +115,17 @@ def symmetries(fabric: Fabric) -> Iterator[Ints]:
         for _ in range(side - 1):
             shift = step[shift]
         yield shift
+
+
+def halving(fabric: Fabric) -> Halving | None:
+    """Return what two halves exchange if the longest dimension k is even and nothing twisted: 2/k of all hosts' links.
+
+    Cut across that dimension, every ring along it is cut twice (one of length 2 once).
+    """
+    p = Parameters.model_validate({k: fabric.parameters[k] for k in Parameters.model_fields})
+    longest = max(p.dims)
+    if p.twisted or longest % 2:
+        return None
+    links = fabric.n_hosts * (2 if longest > 2 else 1) / longest
+    share = links * p.gbps * p.planes / (fabric.n_hosts / 2 * fabric.injection_gbps)
+    return Halving(share, share)

@@ -3,7 +3,10 @@
 `import uet; uet.simulate(...)` is the usual way in; `uet` fetches each function from here when it is
 first used, so that importing `uet` costs nothing.
 
-    fabrics     list_topologies show_topology export_topology draw_topology cost list_catalogues show_catalogue
+    fabrics     list_topologies build export_topology draw_topology
+    show        show_topology
+    prices      cost own cabling_list compare repair cluster_share list_catalogues show_catalogue
+    sharing     place flexibility resilience
     bandwidth   bandwidth draw_profile
     schedules   show_workload make_collective convert_workload check_workload merge_workloads
     work        simulate
@@ -21,9 +24,13 @@ from __future__ import annotations
 
 FUNCTIONS = {
     "bandwidth": "uet.api.bandwidth",
+    "build": "uet.api.fabrics",
+    "cabling_list": "uet.api.prices",
     "check_workload": "uet.api.schedules",
+    "cluster_share": "uet.api.prices",
+    "compare": "uet.api.prices",
     "convert_workload": "uet.api.schedules",
-    "cost": "uet.api.fabrics",
+    "cost": "uet.api.prices",
     "decode": "uet.api.packets",
     "decode_capture": "uet.api.packets",
     "describe": "uet.api.packets",
@@ -32,16 +39,21 @@ FUNCTIONS = {
     "draw_topology": "uet.api.fabrics",
     "encode": "uet.api.packets",
     "export_topology": "uet.api.fabrics",
-    "list_catalogues": "uet.api.fabrics",
+    "flexibility": "uet.api.sharing",
+    "list_catalogues": "uet.api.prices",
     "list_topologies": "uet.api.fabrics",
     "make_collective": "uet.api.schedules",
     "merge_workloads": "uet.api.schedules",
     "nccl_tune": "uet.api.nccl",
     "new": "uet.api.parts",
-    "plan_tour": "uet.api.touring",
+    "own": "uet.api.prices",
     "parameters": "uet.api.settings",
-    "show_catalogue": "uet.api.fabrics",
-    "show_topology": "uet.api.fabrics",
+    "place": "uet.api.sharing",
+    "plan_tour": "uet.api.touring",
+    "repair": "uet.api.prices",
+    "resilience": "uet.api.sharing",
+    "show_catalogue": "uet.api.prices",
+    "show_topology": "uet.api.show",
     "show_workload": "uet.api.schedules",
     "simulate": "uet.api.work",
     "simulate_loggops": "uet.api.messages",

@@ -1,4 +1,4 @@
-"""Fabrics and what they cost: list, show, export, draw, price."""
+"""Fabrics: list, build, export, draw."""
 
 from __future__ import annotations
 
@@ -6,17 +6,15 @@ import os
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from uet.base.errors import BadInput
 
 if TYPE_CHECKING:
-    from topologies.bom import BillOfMaterials
-    from topologies.catalogue.catalogue import Catalogue
     from topologies.fabric import Fabric
 
-SpecLike = str | Path
-"""A spec string `family:key=value,...` or the path of a YAML or JSON file."""
+SpecLike: TypeAlias = "str | Path | Fabric"
+"""A spec string `family:key=value,...`, the path of a YAML, JSON or .topo file, or a Fabric that is built already."""
 
 
 @dataclass(frozen=True)
@@ -35,50 +33,6 @@ class Family:
     name: str
     summary: str
     keys: tuple[Key, ...]
-
-    def as_dict(self) -> dict[str, Any]:
-        """Return the fields as plain data."""
-        return asdict(self)
-
-
-@dataclass(frozen=True)
-class Topology:
-    """What `uet topology show` tells; counts are totals over all planes, distances are in links.
-
-    `links` and `link_classes` count the graph, `cables` what is ordered by the published rule.
-    """
-
-    spec: str
-    family: str
-    hosts: int
-    switches: int
-    switches_per_plane: int
-    links: int
-    link_classes: dict[str, int]
-    cables: dict[str, int]
-    planes: int
-    injection_gbps: float
-    diameter: int | None
-    router_diameter: int | None
-    avg_distance: float | None
-    virtual_channels: int
-    deadlock_freedom: str
-    routing_bytes: int
-
-    def as_dict(self) -> dict[str, Any]:
-        """Return the fields as plain data."""
-        return asdict(self)
-
-
-@dataclass(frozen=True)
-class CatalogueEntry:
-    """A catalogue in brief."""
-
-    name: str
-    title: str
-    date: str
-    parts: int
-    cabling: str
 
     def as_dict(self) -> dict[str, Any]:
         """Return the fields as plain data."""
@@ -108,35 +62,10 @@ def _text(default: Any) -> str:
 
 def build(spec: SpecLike) -> Fabric:
     """Return the Fabric of a spec string or file. Raises BadInput with one sentence per wrong key."""
+    from topologies.fabric import Fabric
     from topologies.registry import build as build_fabric
 
-    return build_fabric(spec)
-
-
-def show_topology(spec: SpecLike) -> Topology:
-    """Return counts and distances of the fabric `spec`."""
-    from topologies.metrics import distances
-
-    fabric = build(spec)
-    measured = distances(fabric)
-    return Topology(
-        spec=fabric.spec,
-        family=fabric.family,
-        hosts=fabric.n_hosts,
-        switches=fabric.order.switches,
-        switches_per_plane=fabric.n_switches,
-        links=len(fabric.links) * fabric.planes,
-        link_classes=fabric.link_classes(),
-        cables=dict(fabric.order.cables),
-        planes=fabric.planes,
-        injection_gbps=fabric.injection_gbps,
-        diameter=measured.diameter,
-        router_diameter=measured.router_diameter,
-        avg_distance=measured.avg_distance,
-        virtual_channels=fabric.routes.virtual_channels,
-        deadlock_freedom=fabric.routes.deadlock_freedom,
-        routing_bytes=fabric.routes.memory_bytes,
-    )
+    return spec if isinstance(spec, Fabric) else build_fabric(spec)
 
 
 def export_topology(spec: SpecLike, file: str | Path, force: bool = False) -> Path:
@@ -180,32 +109,3 @@ def checked_target(file: str | Path, suffixes: Sequence[str], force: bool) -> Pa
         why = "is not writable" if folder.is_dir() else "does not exist"
         raise BadInput(f"{file}: cannot be written, its folder {why}; choose another place")
     return path
-
-
-def cost(
-    spec: SpecLike, catalogue: str | Path = "hammingmesh-2022", include: Sequence[str] = (), cabling: str | None = None
-) -> BillOfMaterials:
-    """Return the bill of materials of the fabric `spec` with the prices of `catalogue`.
-
-    `include` adds 'nic' and 'accelerator', or parts of those kinds by name; `cabling` is 'published' or
-    'rack', the catalogue's own rule if None. Raises BadInput for what is unknown or fits no part.
-    """
-    from topologies.bom import bill
-    from topologies.catalogue.catalogue import load_catalogue
-
-    return bill(build(spec), load_catalogue(catalogue), include, cabling)
-
-
-def list_catalogues() -> list[CatalogueEntry]:
-    """Return the catalogues that come with this package, sorted by name."""
-    from topologies.catalogue.catalogue import catalogue_names, load_catalogue
-
-    found = [load_catalogue(name) for name in catalogue_names()]
-    return [CatalogueEntry(c.name, c.title, c.date, len(c.part), c.cabling) for c in found]
-
-
-def show_catalogue(name: str | Path) -> Catalogue:
-    """Return a catalogue by name or from a TOML file. Raises BadInput if there is none or it is wrong."""
-    from topologies.catalogue.catalogue import load_catalogue
-
-    return load_catalogue(name)

@@ -106,7 +106,8 @@ def _nobody(message: str) -> None:
 
 
 def _visit(plan: TourSpec, entry: FabricEntry, fabric: Fabric, work: Schedule, seed: int, say: Say) -> Stop:
-    from uet.api.fabrics import cost, show_topology
+    from uet.api.prices import cost
+    from uet.api.show import show_topology
 
     def tell(message: str) -> None:
         say(f"{entry.name}: {message}")

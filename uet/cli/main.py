@@ -16,12 +16,15 @@ from uet.base.errors import Interrupted, UetError
 COMMANDS = {
     "bandwidth": ("uet.cli.bandwidth", "Say what a traffic pattern gets per accelerator of a fabric."),
     "catalogue": ("uet.cli.catalogue", "Price lists: parts with price, power and source."),
+    "compare": ("uet.cli.compare", "Compare two bills: fabrics, or a fabric and a quote."),
     "completion": ("uet.cli.completion", "Print the completion script of a shell."),
     "cost": ("uet.cli.cost", "Price a fabric and print its bill of materials."),
     "doctor": ("uet.cli.doctor", "Say what this machine can do and what is missing."),
     "nccl": ("uet.cli.nccl", "What NCCL would do: algorithm, protocol, channels, threads, time."),
     "new": ("uet.cli.new", "Write a congestion controller or load balancer to start from."),
     "parameters": ("uet.cli.parameters", "List all settings, and what controllers derive from them."),
+    "place": ("uet.cli.place", "Put jobs on a fabric; say how well it is shared."),
+    "resilience": ("uet.cli.resilience", "Say what failing parts do to a job on the whole fabric."),
     "simulate": ("uet.cli.simulate", "Run a workload on a fabric, packet by packet, or message by message."),
     "topology": ("uet.cli.topology", "Fabrics: list, show, export, draw."),
     "tour": ("uet.cli.tour", "Design, price, simulate, move and report one specification."),
@@ -35,7 +38,7 @@ EPILOG = """\b
 Exit codes: 0 done; 1 our bug; 2 bad input or usage; 3 no answer; 4 own check failed;
 5 privilege or kernel feature missing; 130 interrupted.
 \b
-A SPEC is family:key=value,... or a .yaml or .json file. Every option NAME of COMMAND can
+A SPEC is family:key=value,... or a .yaml, .json or .topo file. Every option NAME of COMMAND can
 be set by the variable UET_COMMAND_NAME, common ones by UET_NAME; NO_COLOR is honoured."""
 
 

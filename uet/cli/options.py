@@ -53,6 +53,31 @@ def _verbose() -> Any:
     return click.option("--verbose", is_flag=True, envvar="UET_VERBOSE", help=text)
 
 
+catalogue_option = click.option(
+    "--catalogue",
+    metavar="NAME",
+    default="hammingmesh-2022",
+    show_default=True,
+    help="A name of 'uet catalogue list' or a .toml file.",
+)
+_include_option = click.option(
+    "--include", metavar="KIND,...", help="Price nic or accelerator too, by kind or by name of the part."
+)
+_cabling_option = click.option(
+    "--cabling", type=click.Choice(["published", "rack"]), help="How cables are chosen [the catalogue's]."
+)
+
+
+def pricing(function: Function) -> Function:
+    """Add the options that say how something is priced."""
+    return catalogue_option(_include_option(_cabling_option(function)))
+
+
+def words(text: str | None) -> list[str]:
+    """Return the words of an option's list with commas."""
+    return [word.strip() for word in text.split(",")] if text else []
+
+
 SHARED = {
     "json": _json, "out": _out, "seed": _seed, "set": _set, "quiet": _quiet, "force": _force, "dry-run": _dry_run,
     "fail": _fail,

@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import click
 
 from uet.cli.options import shared
-from uet.cli.output import finish, print_facts, print_table
+from uet.cli.output import finish, print_facts, print_table, working
+
+if TYPE_CHECKING:
+    from solvers.bisection import Bisection
+    from topologies.paths import PathCounts
+    from uet.api.show import Failed, Topology
 
 
 @click.group()
@@ -30,15 +37,19 @@ def list_(as_json: bool, verbose: bool) -> None:
 
 @topology.command()
 @click.argument("spec")
-@shared("json", "verbose")
-def show(spec: str, as_json: bool, verbose: bool) -> None:
-    """Show counts, distances and routing of the fabric SPEC."""
+@shared("fail", "json", "seed", "quiet", "verbose")
+def show(spec: str, fail: str, as_json: bool, seed: int, quiet: bool, verbose: bool) -> None:
+    """Show counts, distances, bisection, paths and routing of the fabric SPEC."""
     import uet
 
-    found = uet.show_topology(spec)
-    finish("topology.show", found.as_dict(), as_json)
-    if as_json:
-        return
+    with working(quiet, verbose):
+        found = uet.show_topology(spec, fail, seed)
+    finish("topology.show", found.as_dict(), as_json, seed)
+    if not as_json:
+        _print(found)
+
+
+def _print(found: Topology) -> None:
     print_facts(found.spec, {
         "accelerators": found.hosts,
         "injection": f"{found.injection_gbps:,.0f} Gb/s per accelerator in {found.planes} planes",
@@ -47,10 +58,31 @@ def show(spec: str, as_json: bool, verbose: bool) -> None:
         "links": f"{found.links:,}: {_counts(found.link_classes)}",
         "diameter": f"{found.diameter} links; {found.router_diameter} between the ends of host links",
         "mean distance": found.avg_distance,
+        "bisection": found.bisection and _bisection(found.bisection),
+        "paths": found.paths and _paths(found.paths),
         "virtual channels": found.virtual_channels,
         "deadlock freedom": found.deadlock_freedom,
         "routing tables": f"{found.routing_bytes:,} bytes",
+        "down": found.failed and _failed(found.failed),
     })  # fmt: skip
+
+
+def _bisection(found: Bisection) -> str:
+    bounds = f"{found.lower:.2%}" + (f" to {found.upper:.2%}" if found.upper > found.lower * 1.00005 else "")
+    other = f"; other halves exchange {found.least_found:.2%}" if found.least_found < found.lower else ""
+    return f"{bounds} of half the injection: {found.method}{other}"
+
+
+def _paths(found: PathCounts) -> str:
+    minimal, longer, spread = (
+        f"{r.least:,.4g} to {r.most:,.4g}" for r in (found.minimal, found.plus_one, found.spread)
+    )
+    return f"{minimal} shortest ones on {spread} first links, {longer} one link longer"
+
+
+def _failed(found: Failed) -> str:
+    down = f"{found.accelerators:,} accelerators, {found.switches:,} switches, {found.links:,} links"
+    return down + (f"; {found.cut_off:,} accelerators cut off" if found.cut_off else "")
 
 
 def _counts(counts: dict[str, int]) -> str:
