@@ -26,7 +26,7 @@ from topologies.fabric import Fabric
 from topologies.grids import coordinates
 from topologies.halving import Halving, closed_halving
 
-MOST_WORK = 300_000_000  # arc visits for the bound by flow, a few seconds
+MOST_WORK = 150_000_000  # arc visits for the bound by flow, a few seconds
 MOST_NODES = 20_000  # for eigenvectors
 SWEEPS = 6  # until switches have chosen their sides
 
@@ -50,12 +50,14 @@ class Bisection:
 
 def bisection(fabric: Fabric, network: Network, damaged: bool = False) -> Bisection:
     """Return the bisection of a fabric whose network (whole or what is left of it) has at least two hosts."""
+    closed = None if damaged else closed_halving(fabric)
+    exact = closed is not None and closed.upper - closed.lower <= EXACT_GAP * closed.lower
+    if closed is not None and exact and not closed.straight:
+        return Bisection(closed.lower, closed.upper, "closed form", closed.upper)
     vector, smallest = _second_eigenvector(network)
     found = min(_cut(network, order) for order in _orders(fabric, network, vector))
-    closed = None if damaged else closed_halving(fabric)
-    if closed is not None and closed.upper - closed.lower <= EXACT_GAP * closed.lower:
-        kind = "closed form of halves with a straight border" if closed.straight else "closed form"
-        return Bisection(closed.lower, closed.upper, kind, found if closed.straight else closed.upper)
+    if closed is not None and exact:
+        return Bisection(closed.lower, closed.upper, "closed form of halves with a straight border", found)
     lower, how = _lower(network, smallest, closed)
     return Bisection(min(lower, found), found, f"{how}; above, the best halves found", found)
 
@@ -155,7 +157,7 @@ def _cut(network: Network, order: Ints) -> float:
     side[order[: len(order) // 2]], side[order[len(order) // 2 :]] = 1.0, -1.0
     folded = np.isfinite(network.access_gbps)
     pull_of_hosts = np.bincount(
-        network.node_of_host[folded], (side * network.access_gbps)[folded], minlength=network.n_nodes
+        network.node_of_host[folded], side[folded] * network.access_gbps[folded], minlength=network.n_nodes
     )
     node = np.zeros(network.n_nodes)
     fixed = np.zeros(network.n_nodes, bool)
@@ -163,7 +165,7 @@ def _cut(network: Network, order: Ints) -> float:
     node[network.node_of_host[~folded]] = side[~folded]
     node[~fixed] = np.sign(pull_of_hosts[~fixed])
     least = np.inf
-    for _ in range(SWEEPS):
+    for _ in range(1 if fixed.all() else SWEEPS):
         pull = pull_of_hosts + np.bincount(
             network.tail, network.capacity_gbps * node[network.head], minlength=network.n_nodes
         )

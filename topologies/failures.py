@@ -113,11 +113,7 @@ class Damage:
 
     def broken_links(self, fabric: Fabric) -> NDArray[np.bool_]:
         """Return the links [planes, n_links] that are down although what they join is not."""
-        node_down = np.zeros((fabric.planes, len(fabric.nodes)), bool)
-        node_down[:, : fabric.n_hosts] = self.host_down
-        node_down[:, fabric.n_hosts :] = self.switch_down
-        a, b = (node_down[:, fabric.ports["node"][fabric.links[end]]] for end in ("port_a", "port_b"))
-        return (self.link_rate == 0) & ~a & ~b
+        return (self.link_rate == 0) & ~_end_down(fabric, self.host_down, self.switch_down)
 
 
 @dataclass(frozen=True, eq=False)
@@ -137,9 +133,21 @@ def no_damage(fabric: Fabric) -> Damage:
     return Damage(np.ones((planes, len(fabric.links))), np.zeros(fabric.n_hosts, bool), switches)
 
 
+def _end_down(fabric: Fabric, host_down: NDArray[np.bool_], switch_down: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Return the links [planes, n_links] of which an end is down."""
+    node_down = np.concatenate([np.broadcast_to(host_down, (fabric.planes, fabric.n_hosts)), switch_down], axis=1)
+    down: NDArray[np.bool_] = np.zeros((fabric.planes, len(fabric.links)), bool)
+    for end in ("port_a", "port_b"):
+        down |= node_down[:, fabric.ports["node"][fabric.links[end]]]
+    return down
+
+
 def damage(fabric: Fabric, failures: str | Iterable[Failure], seed: int = 1) -> Damage:
     """Return what is left after all events, in their order. Events with a time or a bit error rate have no
     place in a static question and raise BadInput, as names that the fabric does not have.
+
+    A link works if it is up itself and both its ends are; a switch or board that comes up brings back those
+    of its links that were only slow.
     """
     left = no_damage(fabric)
     rng = np.random.default_rng(seed)
@@ -147,10 +155,16 @@ def damage(fabric: Fabric, failures: str | Iterable[Failure], seed: int = 1) -> 
         if event.time_ps is not None or event.state == "ber":
             raise BadInput(f"failure '{event.where}': t= and ber= need a simulation; state only what is down or slow")
         hit = targets(fabric, event, rng)
-        full = fabric.links["gbps"][hit.link] * 1e9
-        rest = {"down": 0.0, "up": 1.0}.get(event.state)
-        left.link_rate[hit.plane, hit.link] = np.minimum(event.value / full, 1) if rest is None else rest
         left.host_down[hit.host] = left.switch_down[hit.switch] = event.state == "down"
+        mine = left.link_rate[hit.plane, hit.link]
+        if event.state == "rate":
+            mine = np.minimum(event.value / (fabric.links["gbps"][hit.link] * 1e9), 1)
+        elif event.kind in ("link", "links"):
+            mine[:] = event.state == "up"
+        elif event.state == "up":
+            mine[mine > 0] = 1
+        left.link_rate[hit.plane, hit.link] = mine
+    left.link_rate[_end_down(fabric, left.host_down, left.switch_down)] = 0
     return left
 
 

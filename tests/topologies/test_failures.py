@@ -43,6 +43,14 @@ def test_a_switch_takes_its_links_and_comes_back() -> None:
     assert damage(TREE, "switch p1.leaf1; switch p1.leaf1 up").links_down == 0
 
 
+def test_a_link_needs_both_its_ends() -> None:
+    for later in ("link leaf1-spine0 up", "link leaf1-spine0 rate=100Gbps", "switch spine0 up"):
+        assert damage(TREE, f"switch leaf1; {later}").links_down == 64
+    assert damage(TREE, "link leaf1-spine0; switch leaf1; switch leaf1 up").links_down == 1
+    assert damage(TREE, "switch leaf1 rate=100Gbps; switch leaf1 up").link_rate.min() == 1
+    assert not damage(TREE, "switch leaf1; random hosts=3").broken_links(TREE).any()
+
+
 def test_a_board_takes_its_hosts() -> None:
     # board column 1, row 2 of 4 x 3 boards of 2 x 2: accelerators (4..5, 2..3) of rows of 8
     assert np.flatnonzero(damage(MESH, "board 1,2").host_down).tolist() == [34, 35, 42, 43]

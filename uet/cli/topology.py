@@ -53,18 +53,24 @@ def _print(found: Topology) -> None:
     print_facts(found.spec, {
         "accelerators": found.hosts,
         "injection": f"{found.injection_gbps:,.0f} Gb/s per accelerator in {found.planes} planes",
-        "switches": f"{found.switches:,} bought, {found.switches_per_plane:,} in the graph of a plane",
+        "switches": f"{found.switches:,} boxes, {found.switches_per_plane:,} in the graph of a plane",
         "cables": _counts(found.cables),
         "links": f"{found.links:,}: {_counts(found.link_classes)}",
-        "diameter": f"{found.diameter} links; {found.router_diameter} between the ends of host links",
+        "diameter": _diameter(found),
         "mean distance": found.avg_distance,
         "bisection": found.bisection and _bisection(found.bisection),
         "paths": found.paths and _paths(found.paths),
         "virtual channels": found.virtual_channels,
         "deadlock freedom": found.deadlock_freedom,
         "routing tables": f"{found.routing_bytes:,} bytes",
-        "down": found.failed and _failed(found.failed),
+        **({"down": _failed(found.failed)} if found.failed else {}),
     })  # fmt: skip
+
+
+def _diameter(found: Topology) -> str:
+    if found.diameter is None:
+        return "some accelerators do not reach each other in some plane"
+    return f"{found.diameter} links; {found.router_diameter} between the ends of host links"
 
 
 def _bisection(found: Bisection) -> str:
