@@ -16,13 +16,6 @@ if TYPE_CHECKING:
     from uet.api.nccl import nccl_tune
     from uet.api.packets import decode, decode_capture, describe, encode
     from uet.api.parts import new
-    from uet.api.schedules import (
-        check_workload,
-        convert_workload,
-        make_collective,
-        merge_workloads,
-        show_workload,
-    )
     from uet.api.prices import (
         cabling_list,
         cluster_share,
@@ -32,6 +25,13 @@ if TYPE_CHECKING:
         own,
         repair,
         show_catalogue,
+    )
+    from uet.api.schedules import (
+        check_workload,
+        convert_workload,
+        make_collective,
+        merge_workloads,
+        show_workload,
     )
     from uet.api.settings import parameters
     from uet.api.sharing import flexibility, place, resilience
