@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from solvers.bandwidth import Bandwidth
     from solvers.locality import Step
-    from uet.api.fabrics import SpecLike
+    from uet.api.fabrics import FabricLike
 
 
 @dataclass(frozen=True)
@@ -27,7 +27,7 @@ class BandwidthReport:
 
 
 def bandwidth(
-    spec: SpecLike,
+    spec: FabricLike,
     pattern: str = "alltoall",
     *,
     by_size: bool = False,

@@ -13,8 +13,10 @@ from uet.base.errors import BadInput
 if TYPE_CHECKING:
     from topologies.fabric import Fabric
 
-SpecLike: TypeAlias = "str | Path | Fabric"
-"""A spec string `family:key=value,...`, the path of a YAML, JSON or .topo file, or a Fabric that is built already."""
+SpecLike = str | Path
+"""A spec string `family:key=value,...` or the path of a file."""
+FabricLike: TypeAlias = "SpecLike | Fabric"
+"""What names a fabric: a spec, a YAML, JSON or .topo file, or a Fabric that is built already."""
 
 
 @dataclass(frozen=True)
@@ -60,7 +62,7 @@ def _text(default: Any) -> str:
     return "derived" if default is None else str(default)
 
 
-def build(spec: SpecLike) -> Fabric:
+def build(spec: FabricLike) -> Fabric:
     """Return the Fabric of a spec string or file. Raises BadInput with one sentence per wrong key."""
     from topologies.fabric import Fabric
     from topologies.registry import build as build_fabric
@@ -68,7 +70,7 @@ def build(spec: SpecLike) -> Fabric:
     return spec if isinstance(spec, Fabric) else build_fabric(spec)
 
 
-def export_topology(spec: SpecLike, file: str | Path, force: bool = False) -> Path:
+def export_topology(spec: FabricLike, file: str | Path, force: bool = False) -> Path:
     """Write the fabric `spec` to `file` and return its path.
 
     The suffix says how: .json (uet's own form, legal wherever a spec is), .graphml or .dot (one plane).
@@ -81,7 +83,7 @@ def export_topology(spec: SpecLike, file: str | Path, force: bool = False) -> Pa
     return path
 
 
-def draw_topology(spec: SpecLike, file: str | Path, force: bool = False) -> Path:
+def draw_topology(spec: FabricLike, file: str | Path, force: bool = False) -> Path:
     """Draw one plane of the fabric `spec` to `file` (.png, .svg or .pdf) and return its path.
 
     Raises BadInput as `export_topology` does.

@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from uet.api.fabrics import SpecLike, build
+from uet.api.fabrics import FabricLike, build
 
 if TYPE_CHECKING:
     from topologies.bom import BillOfMaterials
@@ -34,7 +34,7 @@ class CatalogueEntry:
 
 
 def cost(
-    spec: SpecLike,
+    spec: FabricLike,
     catalogue: str | Path = "hammingmesh-2022",
     include: Sequence[str] = (),
     cabling: str | None = None,
@@ -63,7 +63,7 @@ def own(bought: BillOfMaterials, model: OwnershipModel | None = None) -> Ownersh
 
 
 def cabling_list(
-    spec: SpecLike,
+    spec: FabricLike,
     catalogue: str | Path = "hammingmesh-2022",
     cabling: str | None = None,
     racks: RackModel | None = None,
@@ -79,8 +79,8 @@ def cabling_list(
 
 
 def compare(
-    a: SpecLike,
-    b: SpecLike,
+    a: FabricLike,
+    b: FabricLike,
     catalogue: str | Path = "hammingmesh-2022",
     include: Sequence[str] = (),
     cabling: str | None = None,
@@ -96,7 +96,7 @@ def compare(
 
 
 def _bill_or_quote(
-    spec: SpecLike, catalogue: str | Path, include: Sequence[str], cabling: str | None
+    spec: FabricLike, catalogue: str | Path, include: Sequence[str], cabling: str | None
 ) -> BillOfMaterials:
     from topologies.ownership import is_quote, read_quote
 
@@ -106,7 +106,7 @@ def _bill_or_quote(
 
 
 def repair(
-    spec: SpecLike,
+    spec: FabricLike,
     fail: str,
     catalogue: str | Path = "hammingmesh-2022",
     include: Sequence[str] = (),
@@ -124,7 +124,9 @@ def repair(
     return price_repair(fabric, damage(fabric, fail, seed), load_catalogue(catalogue), bought, racks)
 
 
-def cluster_share(spec: SpecLike, bought: BillOfMaterials, catalogue: str | Path = "hammingmesh-2022") -> float | None:
+def cluster_share(
+    spec: FabricLike, bought: BillOfMaterials, catalogue: str | Path = "hammingmesh-2022"
+) -> float | None:
     """Return the network's share of the cost of a cluster, with accelerators and NICs of a catalogue.
 
     None if that has no price for them.

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from uet.api.fabrics import SpecLike, build
+from uet.api.fabrics import FabricLike, build
 
 if TYPE_CHECKING:
     from topologies.allocators.base import PlacementOptions
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 def place(
-    spec: SpecLike,
+    spec: FabricLike,
     jobs: str | Path | Sequence[Job],
     options: PlacementOptions | None = None,
     *,
@@ -40,7 +40,7 @@ def place(
 
 
 def flexibility(
-    spec: SpecLike,
+    spec: FabricLike,
     mix: str | Sequence[Job] = "mixed",
     options: PlacementOptions | None = None,
     *,
@@ -66,7 +66,7 @@ def flexibility(
 
 
 def resilience(
-    spec: SpecLike,
+    spec: FabricLike,
     catalogue: str | Path = "hammingmesh-2022",
     model: ResilienceModel | None = None,
     *,

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
-from uet.api.fabrics import SpecLike, build
+from uet.api.fabrics import FabricLike, build
 
 if TYPE_CHECKING:
     from solvers.bisection import Bisection
@@ -64,7 +64,7 @@ class Topology:
         return asdict(self)
 
 
-def show_topology(spec: SpecLike, fail: str = "", seed: int = 1) -> Topology:
+def show_topology(spec: FabricLike, fail: str = "", seed: int = 1) -> Topology:
     """Return counts, distances, bisection, paths and routing of the fabric `spec`.
 
     `fail` takes parts out first (the failure grammar). Raises BadInput for what is wrong.
