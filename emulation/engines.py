@@ -20,7 +20,8 @@ MAX_PACKETS = 1 << 24
 
 def engine_for(
     schedule: Schedule,
-    placement: NDArray[np.int64],
+    own: NDArray[np.int64],
+    peer: NDArray[np.int64],
     n_endpoints: int,
     values: dict[str, float],
     seed: int,
@@ -29,11 +30,12 @@ def engine_for(
 ) -> Engine:
     """Return an engine with one PDC per pair that talks and a window no longer than what a pair sends.
 
-    `values` are complete settings; `pdc.window_packets` is lowered in place where less will do.
+    Operations run at the endpoints `own` [n_operations] and talk to `peer`. `values` are complete settings;
+    `pdc.window_packets` is lowered in place where less will do.
     """
     ops = schedule.operations
     sends = ops[ops["kind"] == SEND]
-    src, dst = placement[sends["rank"]], placement[sends["peer"]]
+    src, dst = own[ops["kind"] == SEND], peer[ops["kind"] == SEND]
     payload = int(values["mtu.payload_bytes"])
     packets = np.maximum(-(-sends["bytes"] // payload), 1)
     pairs, inverse = np.unique(src * n_endpoints + dst, return_inverse=True)

@@ -44,8 +44,8 @@ STEP = table(
     early u1 - receive: 1 if the message came before it started and waits elsewhere
     done u1 - 1 once done
     waits i4 - operations it still waits for
-    rank i4 - rank, and at once its endpoint
-    peer i4 - the other side
+    rank i4 - endpoint of its rank that it runs at
+    peer i4 - endpoint at the other side
     n_after i4 - operations that wait for it
     first_after i8 - where they stand in `after`
     pair i8 - operation at the other end, -1 none
@@ -78,8 +78,10 @@ FINISHED, PAUSED, TIME_UP, STUCK = range(4)
 """Why a carrier's loop returned: all done; event budget used; time used; nothing left that can happen."""
 
 
-def operations(schedule: Schedule, placement: NDArray[np.int64]) -> World:
-    """Return the run state of a schedule whose rank k sits at endpoint placement[k].
+def operations(schedule: Schedule, own: NDArray[np.int64], peer: NDArray[np.int64]) -> World:
+    """Return the run state of a schedule whose operations run at the endpoints `own` [n_operations].
+
+    `peer` [n_operations] are the endpoints at the other end of sends and receives, -1 for local operations.
 
     Raises BadInput for operations that wait for the start of others, which only the loggops backend runs.
     """
@@ -88,8 +90,7 @@ def operations(schedule: Schedule, placement: NDArray[np.int64]) -> World:
     ops, n = schedule.operations, len(schedule.operations)
     steps = STEP.zeros(n)
     steps["kind"], steps["bytes"], steps["duration_ps"] = ops["kind"], ops["bytes"], ops["duration_ps"]
-    steps["rank"] = placement[ops["rank"]]
-    steps["peer"] = np.where(ops["peer"] >= 0, placement[ops["peer"]], -1)
+    steps["rank"], steps["peer"] = own, peer
     steps["pair"], steps["done_ps"], steps["started_ps"], steps["message"] = schedule.pairs, -1, -1, -1
     steps["waits"] = schedule.waits_for
     after = AFTER.zeros(len(schedule.dependencies))

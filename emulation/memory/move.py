@@ -104,9 +104,9 @@ def _report(world: World, cpu_s: float) -> dict[str, Any]:
 
 def _world(schedule: Schedule, buffers: Buffers, options: MoveSettings) -> World:
     values = _values(options)
-    placement = np.arange(schedule.n_ranks, dtype=np.int64)
+    own, peer = (schedule.operations[end].astype(np.int64) for end in ("rank", "peer"))
     engine = engine_for(
-        schedule, placement, schedule.n_ranks, values, options.seed, options.controller, options.balancer
+        schedule, own, peer, schedule.n_ranks, values, options.seed, options.controller, options.balancer
     )
     slots = len(engine.table("packet"))
     payload_bytes = int(values["mtu.payload_bytes"])
@@ -123,7 +123,7 @@ def _world(schedule: Schedule, buffers: Buffers, options: MoveSettings) -> World
         "operation": ops,
         "engine": engine.world,
         "events": event_queue(1000, 4 * options.latency_ps, slots + calcs),
-        "operations": operations(schedule, placement),
+        "operations": operations(schedule, own, peer),
         "views": _views(buffers),
     }
     return World(MEMORY, tables)

@@ -27,7 +27,16 @@ from emulation.packet.edge import LOCAL, tell_edge
 from emulation.packet.nic import arrive, kick
 from emulation.packet.pfc import PAUSE, on_message
 from emulation.packet.ports import serve, wake
-from emulation.packet.state import HOP, engine_of, events_of, hop_at, network_at, operations_of, port_at
+from emulation.packet.state import (
+    HOP,
+    engine_of,
+    events_of,
+    hop_at,
+    host_at,
+    network_at,
+    operations_of,
+    port_at,
+)
 from uet.base.jit import kernel, prefetch
 from uet.transport.expiry import on_timer
 from uet.transport.record import PACKET
@@ -62,6 +71,9 @@ def _dispatch(s: Any, event: int, now: int) -> None:
         owner = np.int64(port_at(s, index)["owner"])
         if owner >= 0:
             kick(s, owner, now)
+            other = np.int64(host_at(s, owner)["other"])
+            if other >= 0:
+                kick(s, other, now)  # a packet for the other device's connections may have waited for this port
     elif kind == _CALC_DONE:
         finish(operations_of(s, 0), index, now)
     elif kind == _PAUSE:
@@ -97,10 +109,10 @@ def _start_and_kick(s: Any, now: int) -> None:
                 tell_edge(s, LOCAL, step, now)
             finish(o, step, now)
             step = next_local(o)
-    host = next_kick(o)
-    while host >= 0:
-        kick(s, host, now)
-        host = next_kick(o)
+    endpoint = next_kick(o)
+    while endpoint >= 0:
+        kick(s, endpoint, now)
+        endpoint = next_kick(o)
 
 
 @kernel
@@ -120,9 +132,9 @@ def run(s: Any, end_ps: int, max_events: int) -> int:
             return TIME_UP
         runner["now_ps"] = now
         if timer_ps <= event_ps:
-            host = on_timer(e, now)
+            endpoint = on_timer(e, now)
             absorb(o, e, now)
-            kick(s, host, now)
+            kick(s, endpoint, now)
         else:
             _look_ahead(s, q)
             _dispatch(s, take(q), now)

@@ -1,6 +1,6 @@
 """The NIC: pulls packets out of the engine as its ports fall idle, and takes arrivals in.
 
-A host's packets wait in the engine, not in port queues. With several ports (boards, tori) it looks
+A host's packets wait in the engine, not in port queues. An endpoint with several ports (boards, tori) looks
 ahead by at most one waiting packet per port, so that one busy port does not stop the others.
 """
 
@@ -42,9 +42,9 @@ def has_packets(e: Any, endpoint: int) -> bool:
 
 
 @kernel
-def _idle(s: Any, host: int, now: int) -> bool:
-    """Tell whether one of the host's ports is idle."""
-    h = host_at(s, host)
+def _idle(s: Any, endpoint: int, now: int) -> bool:
+    """Tell whether one of the endpoint's ports is idle."""
+    h = host_at(s, endpoint)
     for port in range(h["first_port"], h["first_port"] + h["n_ports"]):
         p = port_at(s, port)
         if p["waking"] == 0 and p["busy_until_ps"] <= now and p["paused"] == 0:
@@ -53,32 +53,32 @@ def _idle(s: Any, host: int, now: int) -> bool:
 
 
 @kernel
-def kick(s: Any, host: int, now: int) -> None:
-    """Let a host send as long as it has packets and an idle port."""
-    e, h = engine_of(s, 0), host_at(s, host)
-    while has_packets(e, host):
-        if not _idle(s, host, now) or h["waiting"] >= h["n_ports"]:
+def kick(s: Any, endpoint: int, now: int) -> None:
+    """Let an endpoint send as long as it has packets and an idle port."""
+    e, h = engine_of(s, 0), host_at(s, endpoint)
+    while has_packets(e, endpoint):
+        if not _idle(s, endpoint, now) or h["waiting"] >= h["n_ports"]:
             if network_at(s, 0)["pfc"] != 0:
-                _kick_control(s, host, now)
+                _kick_control(s, endpoint, now)
             for port in range(h["first_port"], h["first_port"] + h["n_ports"]):
                 if port_at(s, port)["busy_until_ps"] > now:
                     wake(s, port)
             return
-        slot = next_packet(e, host, now)
+        slot = next_packet(e, endpoint, now)
         if slot < 0:
             return
-        _inject(s, host, slot, now)
+        _inject(s, np.int64(h["node"]), slot, now)
 
 
 @kernel
-def _kick_control(s: Any, host: int, now: int) -> None:
-    """Let control packets past the pause of a host's idle ports."""
-    e, h = engine_of(s, 0), host_at(s, host)
+def _kick_control(s: Any, endpoint: int, now: int) -> None:
+    """Let control packets past the pause of an endpoint's idle ports."""
+    e, h = engine_of(s, 0), host_at(s, endpoint)
     for port in range(h["first_port"], h["first_port"] + h["n_ports"]):
         p = port_at(s, port)
         idle = p["waking"] == 0 and p["busy_until_ps"] <= now
-        if p["paused"] != 0 and idle and endpoint_at(e, host)["control_head"] >= 0:
-            _inject(s, host, np.int64(pop_control(e, host)), now)
+        if p["paused"] != 0 and idle and endpoint_at(e, endpoint)["control_head"] >= 0:
+            _inject(s, np.int64(h["node"]), np.int64(pop_control(e, endpoint)), now)
 
 
 @kernel
@@ -91,7 +91,7 @@ def _inject(s: Any, host: int, slot: int, now: int) -> None:
     packet = packet_at(e, slot)
     flow = (np.uint64(packet["src"]) << np.uint64(40)) | (np.uint64(packet["dst"]) << np.uint64(16))
     hop["hash"] = mix64(mix64(flow ^ np.uint64(packet["spdcid"])) ^ np.uint64(packet["entropy"]))
-    hop["dst"], hop["bytes"], hop["vc"] = packet["dst"], packet["wire_bytes"], 0
+    hop["dst"], hop["bytes"], hop["vc"] = host_at(s, np.int64(packet["dst"]))["node"], packet["wire_bytes"], 0
     hop["control"], hop["own"], hop["before"] = (1 if packet["net"] & CONTROL else 0), 1, -1
     forward(s, host, slot, now)
 
@@ -125,7 +125,8 @@ def arrive(s: Any, slot: int, now: int) -> None:
     if edge != 0 and tell_edge(s, ARRIVE, slot, now) != 0:
         _lose(s, slot)
         return
+    endpoint = np.int64(packet_at(e, slot)["dst"])
     if receive(e, slot, now) and edge != 0:
         tell_edge(s, PLACE, slot, now)
     absorb(operations_of(s, 0), e, now)
-    kick(s, node, now)
+    kick(s, endpoint, now)

@@ -33,14 +33,14 @@ def enqueue(s: Any, port: int, slot: int, now: int) -> None:
         return
     size, network = np.int64(hop["bytes"]), network_at(s, 0)
     if hop["control"] == 1:
-        if p["control_bytes"] + size > network["control_bytes"]:
+        if p["control_bytes"] + size > network["control_bytes"] * p["speed"]:
             _drop(s, port, slot)
             return
         _append_control(s, port, slot)
     elif network["pfc"] != 0:
         hold(s, slot, now)
         _append_data(s, port, slot)
-    elif hop["own"] == 0 and p["data_bytes"] + size > network["queue_bytes"]:
+    elif hop["own"] == 0 and p["data_bytes"] + size > network["queue_bytes"] * p["speed"]:
         _overflow(s, port, slot, now)
     else:
         _append_data(s, port, slot)
@@ -117,7 +117,7 @@ def _overflow(s: Any, port: int, slot: int, now: int) -> None:
     salt = np.int64(mix64(np.uint64(now) ^ hop["hash"]) >> np.uint64(1))
     heads = draw(network["seed"], STREAM_TRIM + port, salt) & np.uint64(1)
     victim = slot
-    fits = p["data_bytes"] - tail["bytes"] + hop["bytes"] <= network["queue_bytes"]
+    fits = p["data_bytes"] - tail["bytes"] + hop["bytes"] <= network["queue_bytes"] * p["speed"]
     if heads == np.uint64(1) and fits and tail["own"] == 0:
         victim = _remove_tail(s, port)
         _append_data(s, port, slot)
@@ -125,7 +125,7 @@ def _overflow(s: Any, port: int, slot: int, now: int) -> None:
         _drop(s, port, victim)
         return
     _trim(s, port, victim)
-    if p["control_bytes"] + network["trim_bytes"] > network["control_bytes"]:
+    if p["control_bytes"] + network["trim_bytes"] > network["control_bytes"] * p["speed"]:
         _drop(s, port, victim)
     else:
         _append_control(s, port, victim)
@@ -180,7 +180,7 @@ def _transmit(s: Any, port: int, slot: int, now: int) -> None:
     network["hops"] += 1
     hop["own"] = 0
     hop["node"] = p["peer"]
-    if hop["control"] == 0 and p["data_bytes"] >= network["ecn_low_bytes"]:
+    if hop["control"] == 0 and p["data_bytes"] >= network["ecn_low_bytes"] * p["speed"]:
         _mark(s, port, slot, now)
     if network["loss"] != 0 and _is_lost(s, port, slot, now):
         return
@@ -203,12 +203,12 @@ def _is_lost(s: Any, port: int, slot: int, now: int) -> bool:
 @kernel
 def _mark(s: Any, port: int, slot: int, now: int) -> None:
     """Mark with a probability that grows linearly between the thresholds."""
-    network = network_at(s, 0)
-    if network["ecn_last_hop"] == 0 and port_at(s, port)["peer"] < network["n_hosts"]:
+    network, p = network_at(s, 0), port_at(s, port)
+    if network["ecn_last_hop"] == 0 and p["peer"] < network["n_hosts"]:
         return
-    low, high = network["ecn_low_bytes"], network["ecn_high_bytes"]
+    low, high = network["ecn_low_bytes"] * p["speed"], network["ecn_high_bytes"] * p["speed"]
     bits = draw(network["seed"], STREAM_ECN + port, now)
-    if low + below(bits, max(high - low, 1)) < port_at(s, port)["data_bytes"]:
+    if low + below(bits, max(high - low, 1)) < p["data_bytes"]:
         packet = packet_at(engine_of(s, 0), slot)
         packet["net"] = packet["net"] | CE
         network["marks"] += 1

@@ -16,10 +16,11 @@ from emulation.engines import engine_for
 from emulation.events import event_queue
 from emulation.operations import FINISHED, PAUSED, STUCK, TIME_UP, operations
 from emulation.packet import loop
+from emulation.packet.devices import Devices
 from emulation.packet.edge import Edge
 from emulation.packet.probe import Paths, longest_path, port_latencies
 from emulation.packet.settings import NetworkSettings, resolve
-from emulation.packet.state import HOP, HOST, NETWORK, NO_EDGE, PAUSE_ROW, PORT, PORT_COUNT, SIM
+from emulation.packet.state import HOP, NETWORK, NO_EDGE, PAUSE_ROW, PORT, PORT_COUNT, SIM
 from emulation.packet.wire import codec_edge
 from topologies.fabric import Fabric
 from uet.base.errors import BadInput, NoAnswer
@@ -85,15 +86,17 @@ class Simulation:
         """
         started = time.process_time()
         self.fabric, self.schedule, self.options = fabric, schedule, settings
-        placement = _placement(fabric, schedule, settings.placement)
+        self.devices = Devices(fabric)
+        self.own, self.peer = _ends(schedule, self.devices, _placement(fabric, schedule, settings.placement))
         paths = longest_path(fabric, 4096)
         self.values, self.network = resolve(
             settings.profile, settings.overrides, paths, split_credit(settings.controller)[1] > 0
         )
         self.engine = engine_for(
             schedule,
-            placement,
-            fabric.n_hosts,
+            self.own,
+            self.peer,
+            self.devices.n_endpoints,
             self.values,
             settings.seed,
             settings.controller,
@@ -102,14 +105,14 @@ class Simulation:
         self.edge: Edge | None = codec_edge() if settings.wire else None
         if make_edge is not None:
             self.edge = make_edge(len(self.engine.table("packet")))
-        self.world = self._build_world(placement, paths)
+        self.world = self._build_world(paths)
         self.status = "running"
         self.cpu_s = time.process_time() - started
 
-    def _build_world(self, placement: NDArray[np.int64], paths: Paths) -> World:
+    def _build_world(self, paths: Paths) -> World:
         fabric, n_ops = self.fabric, len(self.schedule.operations)
         slots = len(self.engine.table("packet"))
-        port_rows = _ports(fabric)
+        port_rows = _ports(fabric, self.devices, paths.host_gbps)
         ends = max(int(port_rows["latency_ps"].max()) + 2 * int(port_rows["ps_per_4k"].max()), 1000)
         width = 2.0**17 / max(fabric.n_hosts, 1) * 400 / paths.host_gbps
         calcs = int((self.schedule.operations["duration_ps"] > 0).sum())
@@ -122,11 +125,11 @@ class Simulation:
             "port_count": PORT_COUNT.zeros(len(port_rows)),
             "pause": PAUSE_ROW.zeros(pauses),
             "hop": hops,
-            "host": _hosts(fabric),
+            "host": self.devices.rows(),
             "engine": self.engine.world,
             "route": fabric.routes.world,
             "events": events,
-            "operations": operations(self.schedule, placement),
+            "operations": operations(self.schedule, self.own, self.peer),
             "edge_world": World(NO_EDGE, {}) if self.edge is None else self.edge.world,
         }
         if slots >= 1 << 29 or len(port_rows) >= 1 << 29 or n_ops >= 1 << 29:
@@ -196,8 +199,8 @@ class Simulation:
         steps, messages = self._inner("operations").tables["step"], self.engine.table("message")
         sends = np.flatnonzero((steps["kind"] == SEND) & (steps["message"] >= 0))
         rows = np.zeros(len(sends), dtype=list(FLOW_FIELDS))
-        mine = messages[steps["message"][sends]]
-        rows["flow"], rows["src"], rows["dst"] = sends, steps["rank"][sends], steps["peer"][sends]
+        mine, n_hosts = messages[steps["message"][sends]], self.fabric.n_hosts
+        rows["flow"], rows["src"], rows["dst"] = sends, *(steps[end][sends] % n_hosts for end in ("rank", "peer"))
         rows["bytes"], rows["packets"], rows["retransmissions"] = mine["bytes"], mine["packets"], mine["retransmitted"]
         rows["start_ps"], rows["finish_ps"] = mine["posted_ps"], mine["done_ps"]
         rows["fct_ps"] = np.where(mine["done_ps"] >= 0, mine["done_ps"] - mine["posted_ps"], -1)
@@ -268,19 +271,22 @@ def _placement(fabric: Fabric, schedule: Schedule, placement: NDArray[np.int64] 
     return placement.astype(np.int64)
 
 
-def _hosts(fabric: Fabric) -> Records:
-    rows = HOST.zeros(fabric.n_hosts)
-    rows["first_port"] = fabric.nodes["first_port"][: fabric.n_hosts]
-    rows["n_ports"] = fabric.nodes["n_ports"][: fabric.n_hosts]
-    return rows
+def _ends(schedule: Schedule, devices: Devices, placement: NDArray[np.int64]) -> tuple[NDArray[np.int64], ...]:
+    """Return the endpoint of every operation and that of its peer, -1 where there is none; both [n_operations]."""
+    rank, peer = schedule.operations["rank"], schedule.operations["peer"]
+    own = placement[rank]
+    source, target = devices.of_pairs(own, placement[np.where(peer >= 0, peer, rank)])
+    return np.where(peer >= 0, source, own), np.where(peer >= 0, target, -1)
 
 
-def _ports(fabric: Fabric) -> Records:
+def _ports(fabric: Fabric, devices: Devices, nic_gbps: float) -> Records:
     rows, ports = PORT.zeros(len(fabric.ports)), fabric.ports
-    rows["ps_per_4k"] = np.rint(8_000 * 4_096 / fabric.links["gbps"][ports["link"]])
+    gbps = fabric.links["gbps"][ports["link"]]
+    rows["ps_per_4k"] = np.rint(8_000 * 4_096 / gbps)
+    rows["speed"] = np.clip(np.rint(gbps / nic_gbps), 1, 255)
     rows["latency_ps"] = port_latencies(fabric)
     rows["peer"] = ports["node"][ports["peer"]]
-    rows["owner"] = np.where(ports["node"] < fabric.n_hosts, ports["node"], -1)
+    rows["owner"] = devices.owners()
     for name in ("data_head", "data_tail", "control_head", "control_tail"):
         rows[name] = -1
     return rows

@@ -17,7 +17,7 @@ NETWORK = table(
     next_hop i8 - address of the fabric's routing kernel
     edge i8 - address of the function at the network's edge, 0 for none
     edge_losses i8 - packets it lost
-    queue_bytes i8 bytes data queue of a port
+    queue_bytes i8 bytes data queue of a port as fast as a NIC
     control_bytes i8 bytes control queue of a port
     ecn_low_bytes i8 bytes no packet is marked below this queue
     ecn_high_bytes i8 bytes every packet is marked above it
@@ -52,9 +52,10 @@ PORT = table(
     data_bytes i4 bytes in the data queue
     control_bytes i4 bytes in the control queue
     peer i4 - node at the other end
-    owner i4 - host the port belongs to, -1 a switch
+    owner i4 - endpoint the port belongs to, -1 a switch
     waking u1 - 1 while a PORT_FREE event is scheduled
     paused u1 - 1 while it may send no data
+    speed u1 - rate in those of a NIC, at least 1; queues and their thresholds grow with it
     """,
     row_bytes=64,
 )
@@ -94,6 +95,8 @@ PAUSE_ROW = table(
 HOST = table(
     "host",
     """
+    node i4 - host that this endpoint is a device of
+    other i4 - its other device, -1 if it has but one
     first_port i4 - first port
     n_ports i4 - how many
     waiting i4 - own packets in its port queues

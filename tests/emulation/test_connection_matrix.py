@@ -146,7 +146,7 @@ def test_carriers_start_a_flow_of_a_multishot_after_its_share_of_sends(tmp_path:
     targets = "".join(f"3->{k} id {k + 9} trigger 1 size 9\n" for k in range(3))
     text = f"Nodes 4\nConnections 6\nTriggers 1\n{flows}{targets}trigger id 1 multishot\n"
     schedule = _read(tmp_path, text)
-    steps = operations(schedule, np.arange(4)).tables["step"]
+    steps = operations(schedule, schedule.operations["rank"], schedule.operations["peer"]).tables["step"]
     assert steps["waits"].tolist() == [0, 0, 0, 1, 2, 3, *[0] * 6]
 
 
@@ -155,4 +155,4 @@ def test_carriers_refuse_start_dependencies() -> None:
     calc = builder.calc(0, 5)
     builder.calc(0, 5, after=(calc,))
     with pytest.raises(BadInput, match="use the loggops backend"):
-        operations(replace(builder.build(), on_start=np.array([True])), np.arange(1))
+        operations(replace(builder.build(), on_start=np.array([True])), np.zeros(2), np.zeros(2))

@@ -63,3 +63,10 @@ def test_keys_of_other_algorithms_are_refused() -> None:
         build_work("allreduce:algorithm=ring,size=4KiB,grid=4x4", 16)
     with pytest.raises(BadInput, match="does not hold 16 ranks"):
         build_work("allreduce:algorithm=dual-rings,size=4KiB,grid=4x5", 16)
+
+
+def test_chunks_of_long_vectors_follow_each_other_round_every_ring() -> None:
+    one, four = (allreduce(16, 16 * 4 * 2**17, chunks=chunks) for chunks in (1, None))
+    assert one.depth == four.depth == 30 and one.bytes_sent.tolist() == four.bytes_sent.tolist()
+    assert len(four.operations) == 4 * len(one.operations)
+    run_and_check(allreduce(9, 9 * 4 * 8, "int32", chunks=2))

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from tests.schedule.schedules import run_and_check
 from uet.base.errors import BadInput
 from uet.schedule.collectives import ring
-from uet.schedule.collectives.pieces import blocks
+from uet.schedule.collectives.pieces import blocks, chunk_count
 from uet.schedule.model import SEND
 
 
@@ -50,3 +50,23 @@ def test_allreduce_of_two_to_thirty_three_ranks(n: int) -> None:
 def test_a_vector_of_half_elements_is_refused() -> None:
     with pytest.raises(BadInput, match="size=10 is not a whole number of float32"):
         ring.allreduce(4, 10, "float32")
+
+
+@settings(max_examples=20, deadline=None)
+@given(
+    build=st.sampled_from([ring.allreduce, ring.reducescatter, ring.allgather]),
+    n=st.integers(1, 9), elements=st.integers(1, 60), chunks=st.integers(1, 5), seed=st.integers(0, 99),
+)  # fmt: skip
+def test_chunks_change_messages_and_nothing_else(build, n, elements, chunks, seed) -> None:  # type: ignore[no-untyped-def]
+    whole, cut = build(n, 4 * elements, "int32"), build(n, 4 * elements, "int32", chunks=chunks)
+    run_and_check(cut, seed)
+    assert cut.depth == whole.depth and cut.bytes_sent.tolist() == whole.bytes_sent.tolist()
+    if elements % (n * chunks) == 0:
+        assert (cut.operations["kind"] == SEND).sum() == chunks * (whole.operations["kind"] == SEND).sum()
+
+
+def test_chunks_default_to_what_hides_latency() -> None:
+    assert [chunk_count(None, n) for n in (0, 100, 2**15, 2**17, 2**30)] == [1, 1, 1, 4, 8]
+    assert chunk_count(None, 2**30, most=32) == 32
+    with pytest.raises(BadInput, match="chunks=0 must be at least 1"):
+        ring.allreduce(4, 16, chunks=0)

@@ -14,8 +14,8 @@ from math import gcd
 import numpy as np
 
 from uet.base.errors import BadInput
-from uet.schedule.collectives.pieces import blocks
-from uet.schedule.collectives.ring import Ring
+from uet.schedule.collectives.pieces import blocks, grid_of
+from uet.schedule.collectives.ring import chunked_rings
 from uet.schedule.model import Index, Schedule, ScheduleBuilder
 
 
@@ -25,25 +25,24 @@ def allreduce(
     dtype: str = "float32",
     first_steps: int | None = None,
     grid: tuple[int, ...] | None = None,
+    chunks: int | None = None,
 ) -> Schedule:
-    """Return four ring allreduces of a quarter of the vector each.
+    """Return four ring allreduces of a quarter of the vector each, in `chunks` that follow each other.
 
     2 (n - 1) steps; rank r sends 2 (n - 1)/n D bytes in all, a quarter through each port. Ranks are
     numbered row by row over `grid` = (columns, rows); by default the most square grid of n ranks.
     `first_steps` keeps only that many steps. Raises BadInput for grids without two disjoint cycles.
     """
-    columns, rows = _grid(n_ranks, grid)
+    columns, rows = grid_of(n_ranks, grid, dimensions=2)
     quarters = blocks(size_bytes, 4, dtype)
     whole = first_steps is None or first_steps >= 2 * (n_ranks - 1)
-    rings, scratch = [], 0
+    name, result = ("allreduce dual-rings", "allreduce") if whole else ("part of allreduce dual-rings", "")
+    builder = ScheduleBuilder(name, n_ranks, size_bytes, dtype=dtype, result=result)
     for k, ranks in enumerate(_four_directions(columns, rows)):
         start = int(quarters[k])
-        rings.append(Ring(ranks, start + blocks(int(quarters[k + 1]) - start, n_ranks, dtype), scratch))
-        scratch += rings[-1].scratch_bytes
-    name, result = ("allreduce dual-rings", "allreduce") if whole else ("part of allreduce dual-rings", "")
-    builder = ScheduleBuilder(name, n_ranks, size_bytes, scratch, dtype, result)
-    for ring in rings:
-        ring.allreduce(builder, first_steps)
+        offsets = start + blocks(int(quarters[k + 1]) - start, n_ranks, dtype)
+        for ring in chunked_rings(builder, ranks, offsets, chunks):
+            ring.allreduce(builder, first_steps)
     return builder.build()
 
 
@@ -71,12 +70,3 @@ def hamiltonian_cycles(columns: int, rows: int) -> tuple[Index, Index]:
 
 def _four_directions(columns: int, rows: int) -> list[Index]:
     return [cycle[::way].copy() for cycle in hamiltonian_cycles(columns, rows) for way in (1, -1)]
-
-
-def _grid(n_ranks: int, grid: tuple[int, ...] | None) -> tuple[int, int]:
-    if grid is None:
-        columns = max(d for d in range(1, int(n_ranks**0.5) + 1) if n_ranks % d == 0)
-        return columns, n_ranks // columns
-    if len(grid) != 2 or grid[0] * grid[1] != n_ranks:
-        raise BadInput(f"grid={'x'.join(map(str, grid))} does not hold {n_ranks} ranks; write columns x rows")
-    return grid[0], grid[1]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 
 from uet.base.errors import BadInput
@@ -32,6 +34,22 @@ def cut(start: Index | np.int64, stop: Index | np.int64, n: int, dtype: str) -> 
     return np.asarray(np.expand_dims(start, -1) + inside * element_bytes)
 
 
+MESSAGE_BYTES, MOST_CHUNKS = 32 * 2**10, 8
+"""Least bytes of a chunk and most chunks where nobody says how many."""
+
+
+def chunk_count(chunks: int | None, message_bytes: int, most: int = MOST_CHUNKS) -> int:
+    """Return into how many chunks that follow each other a message is cut; None: a good number up to `most`.
+
+    While one chunk is on its way the next is sent, which hides latency. Raises BadInput for fewer than one.
+    """
+    if chunks is None:
+        return min(max(message_bytes // MESSAGE_BYTES, 1), most)
+    if chunks < 1:
+        raise BadInput(f"chunks={chunks} must be at least 1")
+    return chunks
+
+
 def rounds(n: int) -> int:
     """Return the base-2 logarithm of n, rounded up: rounds in which information can reach n ranks."""
     return (n - 1).bit_length()
@@ -40,4 +58,30 @@ def rounds(n: int) -> int:
 def check_power_of_two(name: str, n: int, others: str) -> None:
     """Raise BadInput unless n is a power of two."""
     if n & (n - 1):
-        raise BadInput(f"{name} needs a power of two of ranks, not {n}; use {others}")
+        low = 1 << (n.bit_length() - 1)
+        raise BadInput(f"{name} needs a power of two of ranks, not {n}; use {others}, or {low} or {2 * low} ranks")
+
+
+def grid_of(n: int, grid: tuple[int, ...] | None, dimensions: int | None = None) -> tuple[int, ...]:
+    """Return the sides of the grid that holds n ranks, the first dimension fastest; by default the most square one.
+
+    Raises BadInput if `grid` does not hold n ranks or has other than `dimensions` sides.
+    """
+    if grid is None:
+        columns = max(d for d in range(1, math.isqrt(n) + 1) if n % d == 0)
+        return columns, n // columns
+    if math.prod(grid) != n or dimensions not in (None, len(grid)):
+        square = "x".join(map(str, grid_of(n, None)))
+        raise BadInput(
+            f"grid={'x'.join(map(str, grid))} does not hold {n} ranks; write columns x rows, such as {square}"
+        )
+    return grid
+
+
+def island_of(n: int, island: int) -> int:
+    """Return `island`, the ranks of an island; BadInput naming the nearest ones if it does not divide n ranks."""
+    if island < 1 or n % island:
+        legal = [d for d in range(1, n + 1) if n % d == 0]
+        near = sorted(sorted(legal, key=lambda d: abs(d - island))[:3])
+        raise BadInput(f"island={island} does not divide the {n} ranks; choose {', '.join(map(str, near))}")
+    return island

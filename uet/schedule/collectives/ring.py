@@ -12,46 +12,73 @@ from __future__ import annotations
 
 import numpy as np
 
-from uet.schedule.collectives.pieces import blocks
+from uet.schedule.collectives.pieces import blocks, chunk_count, cut
 from uet.schedule.model import SCRATCH, Index, Schedule, ScheduleBuilder, Where
 
 
-def allreduce(n_ranks: int, size_bytes: int, dtype: str = "float32", first_steps: int | None = None) -> Schedule:
+def allreduce(
+    n_ranks: int, size_bytes: int, dtype: str = "float32", first_steps: int | None = None, chunks: int = 1
+) -> Schedule:
     """Return a reduce-scatter followed by an allgather round the same ring.
 
     2 (n - 1) steps; rank r sends all blocks but one in each half: 2 D - |block r+1| - |block r+2| bytes.
     `first_steps` keeps only that many steps, to time a part of a long collective; it promises no result.
+    Every block is cut into `chunks` that follow each other, here and below.
     """
     name = "allreduce" if first_steps is None or first_steps >= 2 * (n_ranks - 1) else ""
-    builder, ring = _start(name, n_ranks, size_bytes, dtype)
-    ring.allreduce(builder, first_steps)
+    builder, rings = _start(name, n_ranks, size_bytes, dtype, chunks)
+    for ring in rings:
+        ring.allreduce(builder, first_steps)
     return builder.build()
 
 
-def reducescatter(n_ranks: int, size_bytes: int, dtype: str = "float32") -> Schedule:
+def reducescatter(n_ranks: int, size_bytes: int, dtype: str = "float32", chunks: int = 1) -> Schedule:
     """Return the schedule that leaves the sum of block r at rank r.
 
     n - 1 steps; rank r sends all blocks but its own: D - |block r| bytes.
     """
-    builder, ring = _start("reducescatter", n_ranks, size_bytes, dtype)
-    ring.reduce_scatter(builder, shift=-1)
+    builder, rings = _start("reducescatter", n_ranks, size_bytes, dtype, chunks)
+    for ring in rings:
+        ring.reduce_scatter(builder, shift=-1)
     return builder.build()
 
 
-def allgather(n_ranks: int, size_bytes: int, dtype: str = "float32") -> Schedule:
+def allgather(n_ranks: int, size_bytes: int, dtype: str = "float32", chunks: int = 1) -> Schedule:
     """Return the schedule that brings block r of rank r to all ranks.
 
     n - 1 steps; rank r sends all blocks but that of its right neighbour: D - |block r+1| bytes.
     """
-    builder, ring = _start("allgather", n_ranks, size_bytes, dtype)
-    ring.allgather(builder, shift=0, ready=())
+    builder, rings = _start("allgather", n_ranks, size_bytes, dtype, chunks)
+    for ring in rings:
+        ring.allgather(builder, shift=0, ready=())
     return builder.build()
 
 
-def _start(result: str, n_ranks: int, size_bytes: int, dtype: str) -> tuple[ScheduleBuilder, Ring]:
-    ring = Ring(np.arange(n_ranks), blocks(size_bytes, n_ranks, dtype))
-    name, scratch_bytes = result or "part of allreduce", 0 if result == "allgather" else ring.scratch_bytes
-    return ScheduleBuilder(f"{name} ring", n_ranks, size_bytes, scratch_bytes, dtype, result), ring
+def _start(result: str, n_ranks: int, size_bytes: int, dtype: str, chunks: int) -> tuple[ScheduleBuilder, list[Ring]]:
+    builder = ScheduleBuilder(f"{result or 'part of allreduce'} ring", n_ranks, size_bytes, dtype=dtype, result=result)
+    rings = chunked_rings(builder, np.arange(n_ranks), blocks(size_bytes, n_ranks, dtype), chunks)
+    if result == "allgather":
+        builder.scratch_bytes = 0
+    return builder, rings
+
+
+def chunked_rings(
+    builder: ScheduleBuilder, ranks: Index, offsets: Index, chunks: int | None, first_tag: int = 0
+) -> list[Ring]:
+    """Return one ring per chunk of the blocks with these offsets [n + 1], with scratch of its own in `builder`."""
+    chunks = chunk_count(chunks, int(np.diff(offsets).max()))
+    edges = cut(offsets[:-1], offsets[1:], chunks, builder.dtype)
+    rings = []
+    for k in range(chunks):
+        tag = first_tag + k * ring_tags(len(ranks))
+        rings.append(Ring(ranks, edges[:, k], edges[:, k + 1] - edges[:, k], builder.scratch_bytes, tag))
+        builder.scratch_bytes += rings[-1].scratch_bytes
+    return rings
+
+
+def ring_tags(n: int) -> int:
+    """Return how many tags a reduce-scatter and an allgather round n ranks use."""
+    return 2 * (n - 1)
 
 
 class Ring:
@@ -61,13 +88,13 @@ class Ring:
     messages have tags from `first_tag` on.
     """
 
-    def __init__(self, ranks: Index, offsets: Index, scratch: int = 0, first_tag: int = 0) -> None:
-        """Take the ranks [..., n] in ring order and the offsets [..., n + 1] of the blocks in DATA."""
+    def __init__(self, ranks: Index, starts: Index, sizes: Index, scratch: int = 0, first_tag: int = 0) -> None:
+        """Take the ranks [..., n] in ring order and where the blocks [..., n] start in DATA, with their sizes."""
         self.ranks, self.n = ranks, ranks.shape[-1]
         self.right = np.roll(ranks, -1, axis=-1)
         self.places = np.broadcast_to(np.arange(self.n), ranks.shape)
-        self.offsets = np.broadcast_to(offsets[..., :-1], ranks.shape)
-        self.sizes = np.broadcast_to(np.diff(offsets), ranks.shape)
+        self.starts = np.broadcast_to(starts, ranks.shape)
+        self.sizes = np.broadcast_to(sizes, ranks.shape)
         self.slot_bytes = int(self.sizes.max())
         self.scratch, self.first_tag = scratch, first_tag
 
@@ -75,11 +102,6 @@ class Ring:
     def scratch_bytes(self) -> int:
         """Scratch of the two slots that pieces arrive in."""
         return 2 * self.slot_bytes
-
-    @property
-    def tags(self) -> int:
-        """Tags that a reduce-scatter and an allgather use."""
-        return 2 * (self.n - 1)
 
     def allreduce(
         self, builder: ScheduleBuilder, first_steps: int | None = None, ready: Where = -1
@@ -137,7 +159,7 @@ class Ring:
     def _block(self, number: Index) -> tuple[Index, Index]:
         """Return offset and size of a block (modulo n) per place."""
         number = number % self.n
-        return np.take_along_axis(self.offsets, number, -1), np.take_along_axis(self.sizes, number, -1)
+        return np.take_along_axis(self.starts, number, -1), np.take_along_axis(self.sizes, number, -1)
 
     @staticmethod
     def _from_left(values: Index) -> Index:

@@ -30,5 +30,5 @@ def broadcast(n_ranks: int, size_bytes: int, dtype: str = "uint8", root: int = 0
         _, have[target] = builder.transfer(
             ranks[source], ranks[target], size, offset=offsets[target], tag=k, after=(have[source],), where=size > 0
         )
-    Ring(ranks, offsets, first_tag=rounds(n_ranks)).allgather(builder, shift=0, ready=(have,))
+    Ring(ranks, offsets[:-1], np.diff(offsets), first_tag=rounds(n_ranks)).allgather(builder, shift=0, ready=(have,))
     return builder.build()

@@ -11,43 +11,39 @@ from __future__ import annotations
 
 import numpy as np
 
-from uet.base.errors import BadInput
-from uet.schedule.collectives.pieces import blocks, cut
-from uet.schedule.collectives.ring import Ring
+from uet.schedule.collectives.pieces import blocks, chunk_count, cut, grid_of
+from uet.schedule.collectives.ring import Ring, ring_tags
 from uet.schedule.model import Index, Schedule, ScheduleBuilder, Where
 
 
-def allreduce(n_ranks: int, size_bytes: int, dtype: str = "float32", grid: tuple[int, ...] | None = None) -> Schedule:
+def allreduce(
+    n_ranks: int, size_bytes: int, dtype: str = "float32", grid: tuple[int, ...] | None = None,
+    chunks: int | None = None,
+) -> Schedule:  # fmt: skip
     """Return the schedule for ranks numbered over `grid`, the first dimension fastest.
 
     Steps: twice the sum of (side - 1); every rank sends 2 (n - 1)/n D bytes, the same share each way. By
-    default the grid is the most square one with two dimensions. Raises BadInput if the grid does not hold
-    n ranks.
+    default the grid is the most square one with two dimensions. `chunks` of every part follow each other.
+    Raises BadInput if the grid does not hold n ranks.
     """
-    sides = grid or _square(n_ranks)
-    if int(np.prod(sides)) != n_ranks:
-        raise BadInput(f"grid={'x'.join(map(str, sides))} does not hold {n_ranks} ranks")
-    parts = blocks(size_bytes, 2 * len(sides), dtype)
+    sides = grid_of(n_ranks, grid)
+    ways = 2 * len(sides)
+    chunks = chunk_count(chunks, size_bytes // (ways * max(sides)))
+    parts = blocks(size_bytes, ways * chunks, dtype)
     builder = ScheduleBuilder("allreduce torus", n_ranks, size_bytes, 0, dtype, "allreduce")
-    for k in range(2 * len(sides)):
-        _Part(sides, k, int(parts[k]), int(parts[k + 1]), dtype).add(builder)
+    for k in range(ways * chunks):
+        _Part(sides, k % ways, int(parts[k]), int(parts[k + 1]), dtype, first_tag=2 * k * n_ranks).add(builder)
     return builder.build()
 
 
-def _square(n: int) -> tuple[int, int]:
-    columns = max(d for d in range(1, int(n**0.5) + 1) if n % d == 0)
-    return columns, n // columns
-
-
 class _Part:
-    """The k-th part [start, stop) of the vector: rotated order of dimensions, one direction."""
+    """A part [start, stop) of the vector that goes the k-th way: rotated order of dimensions, one direction."""
 
-    def __init__(self, sides: tuple[int, ...], k: int, start: int, stop: int, dtype: str) -> None:
+    def __init__(self, sides: tuple[int, ...], k: int, start: int, stop: int, dtype: str, first_tag: int) -> None:
         self.order = np.roll(np.arange(len(sides)), -(k // 2)).tolist()
-        self.backwards, self.dtype = k % 2 == 1, dtype
+        self.backwards, self.dtype, self.first_tag = k % 2 == 1, dtype, first_tag
         n = int(np.prod(sides))
         self.ranks = np.arange(n).reshape(sides[::-1])  # axis -1 - d is dimension d
-        self.first_tag = k * 2 * n
         self.held = np.full(n, start), np.full(n, stop)
 
     def add(self, builder: ScheduleBuilder) -> None:
@@ -62,7 +58,7 @@ class _Part:
             reduced[ring.ranks] = done
             rings.append(ring)
             builder.scratch_bytes += ring.scratch_bytes
-            tag += ring.tags
+            tag += ring_tags(ring.n)
         ready: tuple[Index, ...] = (reduced,)
         for ring in reversed(rings):
             first: tuple[Where, ...] = tuple(r[ring.ranks] for r in ready)
@@ -77,7 +73,7 @@ class _Part:
         start, stop = self.held
         offsets = cut(start[ranks[:, 0]], stop[ranks[:, 0]], ranks.shape[1], self.dtype)
         start[ranks], stop[ranks] = offsets[:, :-1], offsets[:, 1:]
-        return Ring(ranks, offsets, scratch, tag)
+        return Ring(ranks, offsets[:, :-1], np.diff(offsets), scratch, tag)
 
 
 def _by_rank(ranks: Index, values: Index) -> Index:
