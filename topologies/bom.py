@@ -1,8 +1,9 @@
 """Bill of materials: what a fabric's order costs and draws with the parts of a catalogue.
 
 Counts come from `Fabric.order`, since more may be bought than the graph shows. All switches are one part
-of the catalogue, cables one part for each class or the cheapest that reaches; NICs and accelerators are
-added on request, and links inside boards and islands come with the accelerators.
+of the catalogue unless the order names parts, cables one part for each class or the cheapest that reaches;
+links too slow for a divisible cable share it. NICs and accelerators are added on request, and links inside
+boards and islands come with the accelerators.
 A figure the catalogue does not know makes the sum it belongs to unknown (None).
 """
 
@@ -14,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from topologies.boxes import BUNDLED
 from topologies.fabric import Fabric
-from topologies.fitting import class_gbps, fitting_cable, fitting_nics, fitting_switch
+from topologies.fitting import class_gbps, fitting_cable, fitting_nics, fitting_switches, pieces
 from uet.base.errors import BadInput
 
 if TYPE_CHECKING:
@@ -120,15 +121,12 @@ def bill(
     """
     rule = cabling or catalogue.cabling
     if rule == "rack":
-        cables, notes = _cables_by_reach(fabric, catalogue, racks)
+        cables, counts, notes = _cables_by_reach(fabric, catalogue, racks)
     elif rule == "published":
-        cables, notes = _cables_by_class(fabric, catalogue)
+        cables, counts, notes = *_cables_by_class(fabric, catalogue), []
     else:
         raise BadInput(f"cabling rule '{rule}' is unknown; legal: published, rack")
-    counts: dict[str, int] = {}
-    for line in cables:
-        counts[line.kind] = counts.get(line.kind, 0) + line.count
-    lines = [bill_line(fitting_switch(fabric, catalogue), fabric.order.switches)] if fabric.order.switches else []
+    lines = [bill_line(part, count) for part, count in fitting_switches(fabric, catalogue)]
     lines += [*cables, *(_extra(fabric, catalogue, wanted) for wanted in include)]
     bundled = {k: n for k, n in fabric.order.cables.items() if k in BUNDLED and n}
     notes += [f"{n} {k} links come with the accelerators and are not priced" for k, n in bundled.items()]
@@ -154,21 +152,28 @@ def cluster_share(fabric: Fabric, catalogue: Catalogue, bought: BillOfMaterials)
     return network / whole
 
 
-def _cables_by_class(fabric: Fabric, catalogue: Catalogue) -> tuple[list[BillLine], list[str]]:
-    """Return the lines of the order's cables, one part for each class."""
-    bought = [(kind, count) for kind, count in fabric.order.cables.items() if count and kind not in BUNDLED]
-    return [bill_line(fitting_cable(catalogue, k, class_gbps(fabric, k)), n) for k, n in bought], []
+def _cables_by_class(fabric: Fabric, catalogue: Catalogue) -> tuple[list[BillLine], dict[str, int]]:
+    """Return the lines of the order's cables, one part for each class, and the cables by class."""
+    counts = {kind: count for kind, count in fabric.order.cables.items() if count and kind not in BUNDLED}
+    lines = []
+    for kind, count in counts.items():
+        gbps = class_gbps(fabric, kind)
+        part = fitting_cable(catalogue, kind, gbps)
+        lines.append(bill_line(part, pieces(part, gbps, count)))
+    return lines, counts
 
 
-def _cables_by_reach(fabric: Fabric, catalogue: Catalogue, racks: RackModel | None) -> tuple[list[BillLine], list[str]]:
-    """Return the lines of the order's cables, each the cheapest that reaches in the rack model."""
+def _cables_by_reach(
+    fabric: Fabric, catalogue: Catalogue, racks: RackModel | None
+) -> tuple[list[BillLine], dict[str, int], list[str]]:
+    """Return the lines of the order's cables, each the cheapest that reaches, the cables by class, and a note."""
     from topologies.cabling import cable_list
 
     cabling = cable_list(fabric, catalogue, "rack", racks)
-    lines = [bill_line(part, n) for part, n in zip(cabling.parts, cabling.part_counts, strict=True)]
+    lines = [bill_line(part, n) for part, n in zip(cabling.parts, cabling.pieces, strict=True)]
     facts = cabling.as_dict()
     note = "{host_racks} host racks, {network_racks} network racks, longest cable {longest_m:g} m".format(**facts)
-    return sorted(lines, key=lambda line: (line.kind, line.part)), [note]
+    return sorted(lines, key=lambda line: (line.kind, line.part)), cabling.counts, [note]
 
 
 def bill_line(part: Part, count: int) -> BillLine:

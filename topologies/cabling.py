@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from topologies.boxes import BUNDLED, outside_links, outside_ports
 from topologies.fabric import LINK_CLASSES, Fabric
-from topologies.fitting import cheapest_cable, class_gbps, fitting_cable
+from topologies.fitting import cheapest_cable, class_gbps, fitting_cable, pieces
 from topologies.racks import Layout, RackModel, lay_out
 from uet.base.errors import BadInput, CheckFailed
 from uet.base.tables import Records, table
@@ -75,6 +75,15 @@ class CablingList:
     def part_counts(self) -> list[int]:
         """Cables of each of the parts."""
         return [int(n) for n in np.bincount(self.cables["part"], minlength=len(self.parts))]
+
+    @property
+    def pieces(self) -> list[int]:
+        """How many of each part are bought: fewer than cables where slow ones share a divisible part."""
+        pairs, counts = np.unique(self.cables[["part", "gbps"]], return_counts=True)
+        bought = [0] * len(self.parts)
+        for (part, gbps), count in zip(pairs.tolist(), counts.tolist(), strict=True):
+            bought[part] += pieces(self.parts[part], gbps, count)
+        return bought
 
     @cached_property
     def too_short(self) -> int:

@@ -30,7 +30,11 @@ def to_document(fabric: Fabric) -> dict[str, Any]:
         "planes": fabric.planes,
         "hosts": fabric.n_hosts,
         "switch_latency_ns": fabric.switch_latency_ps / 1000,
-        "order": {"switches": fabric.order.switches, "cables": dict(fabric.order.cables)},
+        "order": {
+            "switches": fabric.order.switches,
+            "cables": dict(fabric.order.cables),
+            "parts": dict(fabric.order.parts),
+        },
         "names": [[r.prefix, r.count] for r in fabric.names],
         "link_classes": list(LINK_CLASSES),
         "nodes": {"level": nodes["level"].tolist(), "group": nodes["group"].tolist()},
@@ -78,7 +82,7 @@ def _rebuild(document: Mapping[str, Any]) -> Fabric:
     graph.links(ends[0], ends[1], kind, links["gbps"], links["latency_ns"], (links["port_a"], links["port_b"]))
     return graph.build(
         document["spec"], document["family"], int(document["planes"]),
-        Order(int(order["switches"]), dict(order["cables"])), table_routes,
+        Order(int(order["switches"]), dict(order["cables"]), dict(order.get("parts", {}))), table_routes,
         float(document["switch_latency_ns"]), document["parameters"],
     )  # fmt: skip
 
@@ -101,7 +105,8 @@ def same_graph(one: Fabric, other: Fabric) -> bool:
     """Tell whether two fabrics have equal nodes, ports, links, names, planes, order and switch latency."""
 
     def rest(f: Fabric) -> tuple[int, tuple[NameRange, ...], Order, int]:
-        return f.planes, f.names, Order(f.order.switches, dict(f.order.cables)), f.switch_latency_ps
+        order = Order(f.order.switches, dict(f.order.cables), dict(f.order.parts))
+        return f.planes, f.names, order, f.switch_latency_ps
 
     return rest(one) == rest(other) and all(
         _equal(a, b) for a, b in ((one.nodes, other.nodes), (one.ports, other.ports), (one.links, other.links))

@@ -73,10 +73,15 @@ class NameRange:
 
 @dataclass(frozen=True)
 class Order:
-    """What is bought, over all planes: physical switches and cables by class (published rule)."""
+    """What is bought, over all planes: physical switches and cables by class (published rule).
+
+    `parts` names the catalogue's part for switches by their name (leaf, spine, ...), an empty text standing
+    for the cheapest that fits them; without it all switches are of one part.
+    """
 
     switches: int
     cables: Mapping[str, int]
+    parts: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, eq=False)

@@ -15,6 +15,9 @@ from uet.base.errors import BadInput
 if TYPE_CHECKING:
     from topologies.catalogue.catalogue import Catalogue, Part
 
+Demand = tuple[tuple[float, int], ...]
+"""What a switch needs: (gbps, ports) of each rate."""
+
 
 def class_gbps(fabric: Fabric, kind: str) -> float:
     """Return the fastest rate of the links of a class; of all links if the graph has none of it."""
@@ -34,8 +37,13 @@ def fitting_cable(catalogue: Catalogue, kind: str, gbps: float) -> Part:
     return max(fast, key=lambda p: p.reach_m or 0)
 
 
+def pieces(cable: Part, gbps: float, links: int) -> int:
+    """Return how many of a cable are bought for some links of `gbps`, which share it up to its breakout."""
+    return math.ceil(links / cable.links_each(gbps))
+
+
 def cheapest_cable(catalogue: Catalogue, gbps: float, length_m: float) -> Part:
-    """Return the cheapest cable of any class that carries `gbps` over `length_m` metres."""
+    """Return the cable of any class that carries `gbps` over `length_m` metres at the least price per link."""
     parts = [p for kind in CABLE_CLASSES for p in catalogue.of(kind) if p.gbps >= gbps]
     fits = [p for p in parts if (p.reach_m or 0) >= length_m]
     if not fits:
@@ -44,7 +52,7 @@ def cheapest_cable(catalogue: Catalogue, gbps: float, length_m: float) -> Part:
             f"catalogue {catalogue.name} has no priced cable of {length_m:g} m for {gbps:g} Gb/s, only up to "
             f"{longest:g} m; add a longer one, pack the racks closer or use the published cabling rule"
         )
-    return min(fits, key=lambda p: (p.price_usd or 0, p.reach_m or 0, p.name))
+    return min(fits, key=lambda p: ((p.price_usd or 0) / p.links_each(gbps), p.reach_m or 0, p.name))
 
 
 def fitting_switch(fabric: Fabric, catalogue: Catalogue) -> Part:
@@ -52,25 +60,47 @@ def fitting_switch(fabric: Fabric, catalogue: Catalogue) -> Part:
 
     Links slower than a port share it, up to the part's breakout.
     """
-    demands = _port_demands(fabric)
-    for part in catalogue.of("switch"):
-        shares = [(part.port_share(gbps), n) for demand in demands for gbps, n in demand]
-        if all(share is not None for share, _ in shares) and all(
-            sum((part.port_share(gbps) or 0) * n for gbps, n in demand) <= part.radix for demand in demands
-        ):
+    return _fitting(fabric, catalogue, catalogue.of("switch"), _port_demands(fabric))
+
+
+def fitting_switches(fabric: Fabric, catalogue: Catalogue) -> list[tuple[Part, int]]:
+    """Return the switches of the order with their counts: one part for all, or what the order says for each name."""
+    order = fabric.order
+    if not order.parts:
+        return [(fitting_switch(fabric, catalogue), order.switches)] if order.switches else []
+    total: dict[str, int] = {}
+    for r in fabric.names[1:]:
+        wanted = order.parts[r.prefix]
+        offers = [catalogue.named(wanted)] if wanted else catalogue.of("switch")
+        part = _fitting(fabric, catalogue, offers, _port_demands(fabric, slice(r.first, r.first + r.count)))
+        total[part.name] = total.get(part.name, 0) + r.count * fabric.planes
+    return [(catalogue.named(name), count) for name, count in total.items()]
+
+
+def _fitting(fabric: Fabric, catalogue: Catalogue, offers: list[Part], demands: list[Demand]) -> Part:
+    for part in offers:
+        if part.kind == "switch" and all(fits(part, demand) for demand in demands):
             return part
     most = max(demands, key=lambda demand: sum(gbps * n for gbps, n in demand))
     wanted = " and ".join(f"{n} ports of {gbps:g} Gb/s" for gbps, n in most)
     raise BadInput(
         f"catalogue {catalogue.name} has no priced switch with {wanted}, which {fabric.spec} needs; "
-        f"{_offers(catalogue.of('switch'))}; choose another catalogue, radix or rate"
+        f"{_offers(offers)}; choose another catalogue, radix or rate"
     )
 
 
-def _port_demands(fabric: Fabric) -> list[tuple[tuple[float, int], ...]]:
-    """Return the distinct port demands ((gbps, ports), ...) of the scale-out switches, and of the radix."""
+def fits(switch: Part, demand: Demand) -> bool:
+    """Tell whether a switch has the ports for a demand; links slower than a port share it up to its breakout."""
+    each = [switch.links_each(gbps) for gbps, _ in demand]
+    return all(each) and sum(n / k for k, (_, n) in zip(each, demand, strict=True)) <= switch.radix
+
+
+def _port_demands(fabric: Fabric, nodes: slice | None = None) -> list[Demand]:
+    """Return the distinct port demands of the scale-out switches, or of some, and of the radix."""
     link = fabric.ports["link"]
-    outside = (fabric.ports["node"] >= fabric.n_hosts) & outside_ports(fabric)
+    wanted = np.zeros(len(fabric.nodes), bool)
+    wanted[nodes or slice(fabric.n_hosts, None)] = True
+    outside = wanted[fabric.ports["node"]] & outside_ports(fabric)
     rates, which = np.unique(fabric.links["gbps"][link[outside]], return_inverse=True)
     counts = np.zeros((len(fabric.nodes), len(rates)), np.int64)
     np.add.at(counts, (fabric.ports["node"][outside], which), 1)

@@ -89,13 +89,9 @@ def lay_out(fabric: Fabric, model: RackModel | None = None) -> Layout:
     found = boxes(fabric)
     host_rack, place = _host_racks(chassis(fabric), model.accelerators_per_rack)
     per_rack = np.bincount(host_rack)
-    room = ((model.rack_units - per_rack * model.accelerator_units) // model.switch_units).astype(np.int64)
-    leaves = int((found.level <= 1).sum()) * fabric.planes
-    elsewhere = found.count * fabric.planes - min(leaves, int(room.sum()))
-    slots = model.rack_units // model.switch_units
-    if elsewhere and not slots:
-        raise BadInput(f"a switch of switch_units={model.switch_units} does not fit rack_units={model.rack_units}")
-    network = -(-elsewhere // slots) if elsewhere else 0
+    room, slots = switch_room(model, per_rack), model.rack_units // model.switch_units
+    leaves = np.array([int((found.level <= 1).sum()) * fabric.planes])
+    network = int(network_racks(model, room, leaves, found.count * fabric.planes - leaves)[0])
     is_network, position = _hall(len(per_rack), network, model)
     rack_of_host_rack = np.flatnonzero(~is_network)
     free = np.full(len(position), slots, np.int64)
@@ -106,6 +102,26 @@ def lay_out(fabric: Fabric, model: RackModel | None = None) -> Layout:
     return Layout(
         model, found, fabric.n_hosts, len(per_rack), network, position, np.concatenate([host_rack, box_rack]), unit
     )
+
+
+def switch_room(model: RackModel, per_rack: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Return how many switches fit beside the accelerators of each host rack."""
+    free = model.rack_units - per_rack * model.accelerator_units
+    return np.asarray(free // model.switch_units, np.int64)
+
+
+def network_racks(
+    model: RackModel, room: NDArray[np.int64], leaves: NDArray[np.int64], others: NDArray[np.int64]
+) -> NDArray[np.int64]:
+    """Return the racks that switches need beyond the host racks, where leaves go while there is `room`.
+
+    One number for each count of leaves and of other switches. Raises BadInput where no switch fits a rack.
+    """
+    elsewhere = others + np.maximum(leaves - room.sum(), 0)
+    slots = model.rack_units // model.switch_units
+    if elsewhere.any() and not slots:
+        raise BadInput(f"a switch of switch_units={model.switch_units} does not fit rack_units={model.rack_units}")
+    return -(-elsewhere // max(slots, 1))
 
 
 def _host_racks(of_chassis: NDArray[np.int64], capacity: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:

@@ -20,8 +20,8 @@ if TYPE_CHECKING:
     from topologies.families.base import FamilyModel
 
 _NAMES = (
-    "fat-tree", "hammingmesh", "torus", "hyperx", "full-mesh", "bcube", "slimfly", "polarfly", "jellyfish", "xpander",
-    "dragonfly", "dragonfly-plus", "rail", "rail-only", "superpod", "hpn", "nvlink-islands",
+    "fat-tree", "clos", "hammingmesh", "torus", "hyperx", "full-mesh", "bcube", "slimfly", "polarfly", "jellyfish",
+    "xpander", "dragonfly", "dragonfly-plus", "rail", "rail-only", "superpod", "hpn", "nvlink-islands",
 )  # fmt: skip
 
 FAMILIES: Mapping[str, str] = MappingProxyType(

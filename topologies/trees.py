@@ -26,8 +26,8 @@ class Tree:
     """The shape of a tree of one to three levels; counts of one plane.
 
     Leaves have `up` up-links each; `pod_spines` spines serve `pod_leaves` leaves (the last pod may be
-    smaller); a spine has up-links for its down-links in the ratio `spine_taper`, down to up, and
-    `bundle` of them in a row lead to the same core.
+    smaller); a spine has `spine_up` up-links or, where that is 0, some for its down-links in the ratio
+    `spine_taper`, down to up; `bundle` of them in a row lead to the same core.
     """
 
     leaves: int
@@ -38,6 +38,7 @@ class Tree:
     cores: int = 0
     spine_taper: tuple[int, int] = (1, 1)
     bundle: int = 1
+    spine_up: int = 0
 
     @property
     def pods(self) -> int:
@@ -69,7 +70,8 @@ class Tree:
         if not self.cores:
             return np.zeros(0, np.int64), np.zeros(0, np.int64)
         down, up = self.spine_taper
-        ups = np.bincount(self.leaf_links[1], minlength=self.spines) * up // down
+        below = np.bincount(self.leaf_links[1], minlength=self.spines)
+        ups = np.full(self.spines, self.spine_up) if self.spine_up else below * up // down
         spine = np.repeat(np.arange(self.spines), ups)
         return spine, np.arange(len(spine)) // self.bundle % self.cores
 

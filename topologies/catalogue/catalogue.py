@@ -42,8 +42,8 @@ class Evidence(StrictModel):
 class Part(StrictModel):
     """One thing that can be bought; figures that nobody knows are None.
 
-    `radix` ports of `gbps` each (switches, NICs), every one divisible in up to `breakout` slower ones.
-    A cable's price and power cover both ends, transceivers included.
+    `radix` ports of `gbps` each (switches, NICs), every one divisible in up to `breakout` slower ones; so
+    may be a cable. A cable's price and power cover both ends, transceivers included.
     """
 
     name: str
@@ -69,9 +69,13 @@ class Part(StrictModel):
                 raise ValueError(f"part '{self.name}' gives evidence for '{figure}', which it does not state")
         return self
 
+    def links_each(self, gbps: float) -> int:
+        """Return how many links of `gbps` a port or cable carries; 0 if they are too fast."""
+        return min(self.breakout, int(self.gbps // gbps))
+
     def port_share(self, gbps: float) -> float | None:
         """Return which share of one port a link of `gbps` takes (1, 1/2, ...); None if it is too fast."""
-        splits = min(self.breakout, int(self.gbps // gbps))
+        splits = self.links_each(gbps)
         return 1 / splits if splits else None
 
     def evidence_of(self, figure: str) -> Evidence:
