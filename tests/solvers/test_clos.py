@@ -148,7 +148,7 @@ def test_the_cheapest_tree_is_the_cheapest_of_all(demand: ClosDemand, catalogue:
     assert found.outcome.objective == found.outcome.bound == pytest.approx(best)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=20, deadline=None)
 @given(demands, shops)
 def test_the_tree_can_be_built_for_its_price_with_its_throughput(demand: ClosDemand, catalogue: Catalogue) -> None:
     found = size_clos(demand, catalogue)
