@@ -21,6 +21,7 @@ from solvers.bound import Bound
 from solvers.demand import alltoall
 from solvers.network import Network, network_of
 from solvers.throughput import Effort
+from topologies.allocators.base import PlacementOptions
 from topologies.cuts import partitions_of_hosts
 from topologies.fabric import Fabric
 from topologies.failures import Damage
@@ -91,7 +92,7 @@ def locality_profile(
             whole = measure([whole_machine(fabric, network.alive)])
             steps.append(Step(size, 1, whole, whole))
             continue
-        good, bad = packed(fabric, network, damage, size), scattered(network, size)
+        good, bad = packed(fabric, network, damage, size, pattern), scattered(network, size)
         steps.append(Step(size, len(good), measure(good), measure(bad)))
     return steps
 
@@ -124,9 +125,9 @@ class _Measure:
         return carried(self.network, alltoall(self.network, label), access, self.effort, self.seed)
 
 
-def packed(fabric: Fabric, network: Network, damage: Damage | None, size: int) -> list[Job]:
-    """Return as many jobs of `size` as the fabric's allocator finds room for."""
-    machine = allocator(fabric, damage)
+def packed(fabric: Fabric, network: Network, damage: Damage | None, size: int, pattern: str) -> list[Job]:
+    """Return as many jobs of `size`, placed for a pattern, as the fabric's allocator finds room for."""
+    machine = allocator(fabric, damage, PlacementOptions(alltoall=pattern == "alltoall"))
     jobs = []
     while (found := machine.find(size)) is not None:
         machine.take(found)

@@ -31,7 +31,7 @@ def allocator(fabric: Fabric, damage: Damage | None = None, options: PlacementOp
     if fabric.family == "torus":
         from topologies.allocators.blocks import BlockAllocator
 
-        return BlockAllocator(fabric, left, damage.host_down)
+        return BlockAllocator(fabric, left, damage.host_down, options.alltoall)
     from topologies.allocators.groups import GroupAllocator
 
     return GroupAllocator(fabric, left, damage.host_down, model.unit_gbps)

@@ -1,8 +1,9 @@
-"""Equivalent hosts: orbits under the automorphisms that a family names, each verified before use.
+"""Equivalent hosts: orbits under automorphisms, each verified before use.
 
-A family module may define `symmetries(fabric)`, which yields permutations of the nodes of one plane.
-One that does not map links to links, as after failures, is left out; so whatever rests on the orbits
-is certified, and naming too few only makes the orbits smaller.
+Hosts with the same neighbours may change places in any fabric. Beside, a family module may define
+`symmetries(fabric)`, which yields permutations of the nodes of one plane. One that does not map links to
+links, as after failures, is left out; so whatever rests on the orbits is certified, and naming too few only
+makes the orbits smaller.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ def host_orbits(fabric: Fabric) -> Ints:
     from scipy.sparse.csgraph import connected_components
 
     hosts = np.arange(fabric.n_hosts)
-    images = [p[: fabric.n_hosts] for p in verified(fabric, named(fabric))]
+    images = [p[: fabric.n_hosts] for p in verified(fabric, (twins(fabric), *named(fabric)))]
     if not images:
         return hosts
     pairs = np.concatenate(images), np.tile(hosts, len(images))
@@ -32,6 +33,22 @@ def host_orbits(fabric: Fabric) -> Ints:
     _, first, which = np.unique(label, return_index=True, return_inverse=True)
     orbits: Ints = np.argsort(np.argsort(first))[which]
     return orbits
+
+
+def twins(fabric: Fabric) -> Ints:
+    """Return the permutation of the nodes that turns round every set of hosts with the same neighbours."""
+    offsets, neighbours = fabric.adjacency
+    owner = np.repeat(np.arange(len(fabric.nodes)), np.diff(offsets))
+    mix = np.random.default_rng(0).integers(0, 2**63, len(fabric.nodes), np.uint64)  # a sum stands for a set
+    key = np.zeros(len(fabric.nodes), np.uint64)
+    np.add.at(key, owner, mix[neighbours])
+    order = np.argsort(key[: fabric.n_hosts], kind="stable")
+    starts = np.flatnonzero(np.diff(key[order], prepend=~key[order[0]]))
+    sizes = np.diff(np.append(starts, len(order)))
+    start, size = np.repeat(starts, sizes), np.repeat(sizes, sizes)
+    turned = np.arange(len(fabric.nodes))
+    turned[order] = order[start + (np.arange(len(order)) - start + 1) % size]
+    return turned
 
 
 def named(fabric: Fabric) -> Iterable[Ints]:

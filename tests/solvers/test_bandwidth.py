@@ -183,7 +183,7 @@ def test_jobs_of_a_profile_share_no_accelerator(spec: str) -> None:
     fabric = build(spec)
     network = network_of(fabric)
     for size in (2, 4, 7):
-        for jobs in (packed(fabric, network, None, size), scattered(network, size)):
+        for jobs in (packed(fabric, network, None, size, "alltoall"), scattered(network, size)):
             hosts = np.concatenate([job.hosts for job in jobs])
             assert len(np.unique(hosts)) == len(hosts) == size * len(jobs)
             assert len(jobs) >= 1

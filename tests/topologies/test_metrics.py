@@ -11,6 +11,7 @@ from topologies.metrics import distances
 from topologies.paths import path_counts
 from topologies.registry import build
 from topologies.routing.table_build import table_routes
+from topologies.symmetry import host_orbits
 
 SMALL = ["fat-tree:hosts=14,radix=4,levels=3", "fat-tree:hosts=20,radix=8,down=5", "hammingmesh:board=3x1,grid=2x2"]
 
@@ -77,3 +78,11 @@ def test_paths_of_a_full_tree():
     assert (counts.minimal.least, counts.minimal.most) == (4, 16)  # within a pod, between pods
     assert counts.spread.most == 4
     assert path_counts(build("fat-tree:hosts=4,levels=1")) is None
+
+
+def test_hosts_with_the_same_neighbours_are_one_orbit() -> None:
+    # leaves of 4, islands of 6: hosts 0-3, 4-5 and 6-7, 8-11, then the same again
+    fabric = build("nvlink-islands:islands=4,size=6,scale_out=(fat-tree:radix=8)")
+    orbit = host_orbits(fabric)
+    assert [orbit[:12].tolist().index(k) for k in range(4)] == [0, 4, 6, 8]
+    assert len(set(orbit.tolist())) == 8

@@ -28,7 +28,8 @@ class PlacementOptions:
 
     transpose, aspect, locality: on grids of boards, also try a shape turned round, shapes of other
     aspects (up to 1:max_aspect), and prefer boards under the same leaf switches. sort: of the jobs that
-    wait, the largest goes first. backfill: how many jobs behind one that does not fit may pass it.
+    wait, the largest goes first. backfill: how many jobs behind one that does not fit may pass it. alltoall:
+    on tori, choose blocks that are good for an alltoall, not for an allreduce.
     """
 
     transpose: bool = True
@@ -37,6 +38,7 @@ class PlacementOptions:
     locality: bool = True
     max_aspect: int = 8
     backfill: int = 16
+    alltoall: bool = False
 
 
 @dataclass(frozen=True, eq=False)

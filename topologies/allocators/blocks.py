@@ -2,7 +2,8 @@
 
 Jobs in different blocks share no links. What a block's allreduce gets is bounded by the links that its
 corners have inside it: two in a dimension that the block fills (it wraps), one where it is longer than
-one, none where it is not. Shapes are tried by this bound, then by waste, then the most compact first.
+one, none where it is not. Shapes are tried by this bound, then by waste, then the most compact first; for
+jobs that do an alltoall by what crosses the middle of the block in its worst dimension.
 """
 
 from __future__ import annotations
@@ -24,12 +25,12 @@ MOST_SHAPES = 24  # tried for one job; later ones are less compact still
 class BlockAllocator(Allocator):
     """Gives out blocks of a torus whose hosts are numbered with the first dimension fastest."""
 
-    def __init__(self, fabric: Fabric, cuts: Cuts, host_down: NDArray[np.bool_]) -> None:
+    def __init__(self, fabric: Fabric, cuts: Cuts, host_down: NDArray[np.bool_], alltoall: bool = False) -> None:
         """Take the dimensions from the fabric's `dims`."""
         super().__init__(fabric, cuts, host_down, ())
         self.dims: tuple[int, ...] = tuple(fabric.parameters["dims"])
         self._hosts = np.arange(fabric.n_hosts).reshape(self.dims, order="F")
-        self._shapes = cache(lambda size: block_shapes(size, self.dims))
+        self._shapes = cache(lambda size: block_shapes(size, self.dims, alltoall))
 
     def can_ever(self, size: int) -> bool:
         """Tell whether the torus has that many hosts."""
@@ -40,7 +41,7 @@ class BlockAllocator(Allocator):
         free = self.free.reshape(self.dims, order="F")
         n_free = int(free.sum())
         shapes: list[tuple[int, ...]] = self._shapes(size)
-        best = corner_links(shapes[0], self.dims)
+        best = max(corner_links(shape, self.dims) for shape in shapes)
         for shape in shapes:
             if prod(shape) > n_free:
                 continue
@@ -58,14 +59,20 @@ def corner_links(shape: tuple[int, ...], dims: tuple[int, ...]) -> int:
     return sum(0 if s == 1 else 2 if s == d else 1 for s, d in zip(shape, dims, strict=True))
 
 
-def block_shapes(size: int, dims: tuple[int, ...]) -> list[tuple[int, ...]]:
+def middle_links(shape: tuple[int, ...], dims: tuple[int, ...]) -> int:
+    """Return how many links cross the middle of a block in the dimension where they are fewest."""
+    return min((prod(shape) // s * (2 if s == d else 1) for s, d in zip(shape, dims, strict=True) if s > 1), default=0)
+
+
+def block_shapes(size: int, dims: tuple[int, ...], alltoall: bool = False) -> list[tuple[int, ...]]:
     """Return the shapes of blocks for `size` hosts that waste least for their extents, best bandwidth first."""
     found = set()
     for head in product(*(range(1, d + 1) for d in dims[:-1])):
         last = -(-size // prod(head))
         if last <= dims[-1] and all(prod(head) // h * (h - 1) * last < size for h in head):
             found.add((*head, last))
-    ranked = sorted(found, key=lambda s: (-corner_links(s, dims), prod(s), max(s) - min(s), s))
+    links = middle_links if alltoall else corner_links
+    ranked = sorted(found, key=lambda s: (-links(s, dims), prod(s), max(s) - min(s), s))
     return ranked[:MOST_SHAPES]
 
 

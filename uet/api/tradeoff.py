@@ -122,7 +122,7 @@ def _measure(plan: TradeoffSpec, system: System, fabric: Fabric, seed: int) -> R
     shared = flexibility(fabric, plan.sharing.mix, plan.sharing.jobs, plan.sharing.load, seed=seed)
     parts = resilience(fabric, catalogue, ResilienceModel(failures=(PARTS_DOWN,), trials=200), seed)
     left = next(d for d in parts.degraded if d.pattern == "alltoall")
-    steps = _profile(fabric, seed, effort) if system.profile else []
+    steps = _profile(fabric, seed) if system.profile else []
     return Row(
         system.group, system.name, fabric.spec, fabric.n_hosts, fabric.injection_gbps, bought.cost_usd,
         bought.per_accelerator_usd, bought.power_w, distances(fabric).diameter, alltoall.fraction,
@@ -133,10 +133,12 @@ def _measure(plan: TradeoffSpec, system: System, fabric: Fabric, seed: int) -> R
     )  # fmt: skip
 
 
-def _profile(fabric: Fabric, seed: int, effort: Any) -> list[Step]:
+def _profile(fabric: Fabric, seed: int) -> list[Step]:
+    """Return the alltoall profile, as exact as a picture needs it where exact values would take long."""
     from solvers.locality import locality_profile
+    from solvers.throughput import Effort
 
-    return locality_profile(fabric, "alltoall", None, None, seed, effort)
+    return locality_profile(fabric, "alltoall", None, None, seed, Effort(0.05, 300_000_000))
 
 
 def _check_cost(system: System, cost_usd: float) -> None:
