@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from uet.schedule.model import SEND
 from uet.transport.engine import Capacity, Engine
-from uet.transport.plugins import balancer_address, controller_address, split_credit
+from uet.transport.plugins import balancer_address, controller_address, paces, split_credit
 from uet.transport.settings import fill
 
 if TYPE_CHECKING:
@@ -55,4 +55,4 @@ def engine_for(
         rings=len(pairs),
     )
     addresses = controller_address(controller), balancer_address(balancer, int(values["lb.entropies"]))
-    return Engine(fill(values, seed, *addresses, split_credit(controller)[1]), capacity)
+    return Engine(fill(values, seed, *addresses, split_credit(controller)[1], paces(controller)), capacity)

@@ -17,6 +17,7 @@ from uet.base.units import PS_PER_US
 from uet.transport import settings as engine
 
 PS_PER_BYTE_GBPS = 8_000  # one byte at 1 Gb/s takes 8,000 ps
+LOSSLESS_RTO_US = 1000  # with PFC packets wait where they would be lost otherwise: UE's RTO_Init_Time at least
 
 
 @dataclass(frozen=True)
@@ -89,13 +90,15 @@ def resolve(
     bdp = rtt_us * PS_PER_US * gbps / PS_PER_BYTE_GBPS
     bdp_packets = ceil(bdp / packet)
     queue = int(knobs["queue.bdp"] * bdp_packets) * packet
+    rto_us = 15 + 6 * queue * PS_PER_BYTE_GBPS / gbps / PS_PER_US
     derived = {
         "cc.base_rtt_us": rtt_us,
         "cc.line_gbps": gbps,
         "cc.window_bytes": max(1.5 * bdp, packet),
         "rccc.max_bytes": max(1.5 * bdp, packet),
-        "rto.init_us": 15 + 6 * queue * PS_PER_BYTE_GBPS / gbps / PS_PER_US,
+        "rto.init_us": max(rto_us, LOSSLESS_RTO_US) if knobs["pfc.enabled"] else rto_us,
         **engine.delay_targets(settled, rtt_us, trimming, profile),
+        "loss.inference": 0.0 if trimming or knobs["pfc.enabled"] else 1.0,
     }
     low, high = knobs["ecn.low_bdp"], knobs["ecn.high_bdp"]
     if not 0 <= low <= high:

@@ -47,7 +47,7 @@ class ControllerDriver:
 
     def __init__(self, name, profile="uet-1.0", overrides=None):
         self.address = controller_address(name)
-        credit = split_credit(name)[1]
+        credit, self.rate_mbps = split_credit(name)[1], 0
         self.settings = settings_row(profile, overrides or {}, controller=self.address, credit=credit)
         self.rows, self.event = CC_STATE.zeros(1), CC_EVENT.zeros(1)
         self.dtype, self.window = load("controller", name).STATE, int(self.settings["window_bytes"][0])
@@ -58,10 +58,11 @@ class ControllerDriver:
         """The controller's record."""
         return np.ndarray(1, self.dtype, buffer=self.rows.data)[0]
 
-    def tell(self, kind, now=0, acked=0, packet=0, rtt=-1, ecn=0, in_flight=0, last_hop=0):
+    def tell(self, kind, now=0, acked=0, packet=0, rtt=-1, ecn=0, in_flight=0, last_hop=0, pressure=0, restore=0):
         """Report one event and return the window after it."""
-        self.event[0] = (kind, now, self.window, in_flight, acked, packet, rtt, ecn, last_hop)
+        self.event[0] = (kind, now, self.window, in_flight, acked, packet, rtt, ecn, last_hop, pressure, restore, 0)
         self.window = int(_control(self.address, _row(self.rows), _row(self.event), _row(self.settings)))
+        self.rate_mbps = int(self.event["rate_mbps"][0])
         return self.window
 
 

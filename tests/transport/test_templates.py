@@ -93,5 +93,5 @@ def test_wrong_names_are_refused(tmp_path):
 
 
 def test_the_rooms_hold_these_parts():
-    assert names("controller") == ["constant", "dctcp", "nscc", "rccc", "swift"]
+    assert names("controller") == ["constant", "dcqcn", "dctcp", "nscc", "rccc", "swift"]
     assert names("balancer") == ["bitmap", "ecmp", "mixed", "oblivious", "reps"]

@@ -46,7 +46,8 @@ def simulate(
     seed: int = 1,
     settings: Mapping[str, str | float] | None = None,
     profile: str | None = None,
-    cc: str = "nscc",
+    transport: str = "uet",
+    cc: str | None = None,
     lb: str = "mixed",
     end_ps: int | None = None,
     wire: bool = False,
@@ -57,7 +58,8 @@ def simulate(
     """Run `work` on one plane of the fabric `on`, packet by packet with the UET engine.
 
     `settings` are those of `uet.parameters`; `profile` names a set of their defaults (for .cm
-    and .topo files htsim, else uet-1.0); `cc` and `lb` name the congestion controller (`nscc`, `rccc`,
+    and .topo files htsim, else uet-1.0); `transport` is `uet`, or `roce` for what it replaces (go-back-N on
+    one path, DCQCN, no trimming); `cc` [nscc; dcqcn for roce] and `lb` name the congestion controller (`nscc`, `rccc`,
     `nscc+rccc`, ...) and the load balancer, or a file of one's own (path.py:Name); `end_ps` ends the
     simulated time early; `wire` passes every packet through its bytes, which is slower and changes
     nothing else; `out` asks for a run folder; `say` is called with remarks on progress. An unfinished run
@@ -70,8 +72,10 @@ def simulate(
     from uet.api.jobs_spec import is_jobs_file, merged, read_jobs
     from uet.api.settings import checked_settings
     from uet.base.runs import RunFolder
+    from uet.transport.settings import transport_switches
 
-    values = checked_settings(settings or {})
+    values = transport_switches(transport) | checked_settings(settings or {})
+    cc = cc or ("dcqcn" if transport == "roce" else "nscc")
     files_of_htsim = str(work).lower().endswith(".cm") or str(on).lower().endswith(".topo")
     chosen = profile or ("htsim" if files_of_htsim else "uet-1.0")
     _check_names(chosen, cc, lb)
@@ -87,7 +91,16 @@ def simulate(
         run.summary["jobs"] = job_times(fabric, jobs, owner, options, run, say)
     if folder is None:
         return run
-    spec = {"work": str(work), "on": fabric.spec, "profile": chosen, "cc": cc, "lb": lb, "seed": seed, "set": values}
+    spec = {
+        "work": str(work),
+        "on": fabric.spec,
+        "profile": chosen,
+        "transport": transport,
+        "cc": cc,
+        "lb": lb,
+        "seed": seed,
+        "set": values,
+    }
     _keep(folder, fabric, spec, run)
     return replace(run, folder=folder.target)
 

@@ -19,7 +19,7 @@ _OWN = ", or one of your own as FILE.py:NAME."
 
 
 BACKENDS = {
-    "packet": ("fabric", "cc", "lb", "profile", "payload", "no_trim", "pfc", "wire", "end", "settings"),
+    "packet": ("fabric", "transport", "cc", "lb", "profile", "payload", "no_trim", "pfc", "wire", "end", "settings"),
     "loggops": ("loggops", "ranks", "reduce_ps_per_byte"),
 }
 """Parameters that only one backend honours."""
@@ -43,11 +43,16 @@ BACKENDS = {
     help="What reductions and copies take (loggops).",
 )  # fmt: skip
 @click.option(
+    "--transport",
+    metavar="NAME",
+    default="uet",
+    show_default=True,
+    help="uet, or roce for what it replaces: go-back-N on one path, DCQCN, no trimming.",
+)
+@click.option(
     "--cc",
     metavar="NAME",
-    default="nscc",
-    show_default=True,
-    help=f"Congestion controller: nscc, rccc, nscc+rccc, dctcp, swift or constant{_OWN}",
+    help=f"Congestion controller: nscc (default), rccc, nscc+rccc, dcqcn (roce), dctcp, swift, constant{_OWN}",
 )
 @click.option(
     "--lb",
@@ -68,9 +73,9 @@ BACKENDS = {
 @click.pass_context
 def simulate(
     ctx: click.Context, work: str, backend: str, fabric: str | None, loggops: str, ranks: int | None,
-    reduce_ps_per_byte: float, cc: str, lb: str, profile: str | None, payload: int | None, no_trim: bool,
-    pfc: bool, wire: bool, end: str | None, as_json: bool, out: str | None, seed: int, settings: tuple[str, ...],
-    quiet: bool, force: bool, verbose: bool,
+    reduce_ps_per_byte: float, transport: str, cc: str | None, lb: str, profile: str | None, payload: int | None,
+    no_trim: bool, pfc: bool, wire: bool, end: str | None, as_json: bool, out: str | None, seed: int,
+    settings: tuple[str, ...], quiet: bool, force: bool, verbose: bool,
 ) -> None:  # fmt: skip
     """Run a workload on a fabric, packet by packet, or message by message.
 
@@ -96,8 +101,8 @@ def simulate(
         values["pfc.enabled"] = "1"
     end_ps = None if end is None else parse_time_ps(end)
     arguments: dict[str, Any] = {
-        "seed": seed, "settings": values, "profile": profile, "cc": cc, "lb": lb, "end_ps": end_ps, "wire": wire,
-        "out": out, "force": force,
+        "seed": seed, "settings": values, "profile": profile, "transport": transport, "cc": cc, "lb": lb,
+        "end_ps": end_ps, "wire": wire, "out": out, "force": force,
     }  # fmt: skip
     with working(quiet, verbose) as say:
         run = uet.simulate(work, fabric, say=say, **arguments)

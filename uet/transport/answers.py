@@ -17,15 +17,17 @@ from uet.transport.closing import close_pdc, progress_close
 from uet.transport.congestion.contract import ACK as CC_ACK
 from uet.transport.congestion.contract import tell_controller
 from uet.transport.credit import end_speculation, take_credit
+from uet.transport.inference import infer
 from uet.transport.lifecycle import Input
 from uet.transport.messages import finish_acknowledged
 from uet.transport.pdc import activate, next_size, number_of, sent_size, transition
 from uet.transport.reasons import Reason, note
 from uet.transport.record import NextHeader, PdsFlag, PdsType
-from uet.transport.reply import RECEIVED_MASK, RECEIVED_UNIT_BITS
+from uet.transport.reply import RECEIVED_MASK, RECEIVED_UNIT_BITS, SERVICE_MAX, SERVICE_UNIT_PS
 from uet.transport.state import (
     INITIATOR,
     ROD,
+    cc_event_at,
     core_at,
     endpoint_at,
     message_at,
@@ -134,6 +136,14 @@ def round_trip(e: Any, pdc: int, number: int, retx: int, now: int) -> int:
     return -1
 
 
+@kernel
+def _without_service(service: int, rtt: int) -> int:
+    """Return a round trip less the time its ACK waited at the receiver; -1 if that is not known."""
+    if rtt < 0 or service == SERVICE_MAX:
+        return -1
+    return max(rtt - service * SERVICE_UNIT_PS, 0)
+
+
 @rare_kernel
 def learn_peer(e: Any, pdc: int, spdcid: int, now: int) -> None:
     """Leave the SYN state: the first answer carries the other side's identifier."""
@@ -188,8 +198,15 @@ def on_ack(e: Any, pdc: int, slot: int, now: int) -> None:
     ecn = 1 if flags & MARKED else 0
     if p["mode"] != ROD:
         tell_balancer(e, pdc, LB_ECN if ecn else LB_GOOD, np.int64(packet["entropy"]), now)
+    if np.int64(packet["code"]) >> 4 == CC_NSCC:
+        rtt = _without_service(np.int64(packet["cc_state"] >> np.uint64(48)), rtt)
+        asked = np.int64(packet["cc_state"] >> np.uint64(40)) & 0xFF
+        event = cc_event_at(e, 0)
+        event["pressure"], event["restore"] = asked & 0x7F, asked >> 7
     size = settings["payload_bytes"] + settings["nominal_bytes"]
     tell_controller(e, pdc, CC_ACK, now, news, size, rtt, ecn, 0)
+    if settings["infer"] != 0 and p["mode"] != ROD:
+        infer(e, pdc, slot, rtt, now)
     finish_acknowledged(e, pdc, now)
     if rare or p["closing"] != 0:
         _after_rare_ack(e, pdc, flags, now)

@@ -92,6 +92,8 @@ class Engine:
             "lb_state": n_pdcs,
             "credit": n_pdcs if n_pacers else 0,
             "pacer": n_pacers,
+            "pace": n_pdcs if settings["paces"][0] else 0,
+            "inference": n_pdcs if settings["infer"][0] else 0,
             "saved": saved,
             "reason_count": len(Reason),
             "trace": capacity.trace,
@@ -115,6 +117,17 @@ class Engine:
         """Return one of the state tables (uet.transport.state)."""
         rows: Records = self.world.tables[name]
         return rows
+
+    def press(self, endpoint: int, pressure: int, restore: bool = False) -> None:
+        """Let an endpoint's ACKs ask its senders for less (destination flow control).
+
+        `pressure` 64 halves a window in a round trip, 127 leaves about a packet per round trip, 0 ends
+        it; with `restore` senders then take up the window they had before. Raises BadInput outside 0 to 127.
+        """
+        if not 0 <= pressure <= 127:
+            raise BadInput(f"a pressure of {pressure} does not fit its 7 bits; choose 0 to 127")
+        row = self.table("endpoint")
+        row["pressure"][endpoint], row["restore"][endpoint] = pressure, restore
 
     def counters(self) -> dict[str, int]:
         """Return the engine's counters."""

@@ -17,8 +17,10 @@ from uet.transport.congestion.contract import tell_controller
 from uet.transport.control import request_ack
 from uet.transport.credit import ask_if_starving, on_credit_tick
 from uet.transport.inbox import drop_inboxes
+from uet.transport.inference import on_probe_timer
 from uet.transport.lifecycle import Action, Input, State
 from uet.transport.losses import go_back, in_flight, is_lost, mark_lost
+from uet.transport.pacing import on_pace_timer
 from uet.transport.pdc import activate, release, transition
 from uet.transport.reasons import Reason, note
 from uet.transport.state import (
@@ -35,6 +37,8 @@ from uet.transport.timers import (
     ANSWER,
     CREDIT,
     HOLD,
+    PACE,
+    PROBE,
     RTO,
     STATE,
     VOID,
@@ -64,6 +68,10 @@ def on_timer(e: Any, now: int) -> int:
         _on_rto(e, row, now)
         if settings_at(e, 0)["credit"] != 0:
             ask_if_starving(e, row, now)
+    elif kind == PACE:
+        on_pace_timer(e, row, now)
+    elif kind == PROBE:
+        on_probe_timer(e, row, now)
     elif kind != VOID:
         _on_other(e, row, kind, now)
     return np.int64(pdc_at(e, row)["endpoint"])

@@ -12,6 +12,7 @@ from uet.transport.pdc import activate, open_initiator, start_sender
 from uet.transport.pools import free_message, free_ring, is_own, take_own_message, take_ring
 from uet.transport.record import NextHeader, PdsType, SesOpcode
 from uet.transport.state import (
+    ROD,
     RUD,
     SENT_DONE,
     SENT_FAILED,
@@ -78,8 +79,9 @@ OPCODE = np.array(
 
 @kernel
 def post(e: Any, endpoint: int, peer: int, n_bytes: int, match_bits: int, handle: int, now: int) -> int:
-    """Post a tagged send of `n_bytes` (RUD) and return its message row, or a negative reason."""
-    return post_mode(e, RUD, endpoint, peer, n_bytes, match_bits, handle, now)
+    """Post a tagged send of `n_bytes`, RUD or ROD as `pdc.ordered` says; returns its row, or a negative reason."""
+    mode = RUD if settings_at(e, 0)["ordered"] == 0 else ROD
+    return post_mode(e, mode, endpoint, peer, n_bytes, match_bits, handle, now)
 
 
 @kernel

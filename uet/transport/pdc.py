@@ -25,7 +25,9 @@ from uet.transport.state import (
     UUD,
     credit_at,
     endpoint_at,
+    inference_at,
     message_at,
+    pace_at,
     pdc_at,
     sent_at,
     settings_at,
@@ -95,6 +97,12 @@ def _forget(e: Any, row: int) -> None:
         c = credit_at(e, row)
         c["balance"], c["unsent"], c["received"], c["speculating"] = 0, 0, 0, 0
         c["granted"], c["wanted"] = 0, 0
+    if settings_at(e, 0)["paces"] != 0:
+        pace = pace_at(e, row)
+        pace["rate_mbps"], pace["next_ps"] = 0, 0
+    if settings_at(e, 0)["infer"] != 0:
+        r = inference_at(e, row)
+        r["recovering"], r["end"], r["resent"], r["heard_ps"], r["probes"] = 0, 0, 0, 0, 0
 
 
 @rare_kernel

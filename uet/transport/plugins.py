@@ -97,6 +97,11 @@ def controller_address(argument: str) -> int:
     return _compile(CONTROLLER, argument, part.control, part.STATE, CC_EVENT.dtype, SETTINGS_TABLE.dtype)
 
 
+def paces(argument: str) -> bool:
+    """Tell whether a congestion controller sets a rate beside its window."""
+    return bool(getattr(load("controller", argument), "PACES", False))
+
+
 def balancer_address(argument: str, entropies: int = 1) -> int:
     """Compile a load balancer (once) and return its address for the settings row.
 

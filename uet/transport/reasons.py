@@ -56,6 +56,7 @@ class Reason(IntEnum):
     PDC_UNANSWERED = 33  # no response in spite of ACK requests
     PDC_CLOSE_TIMEOUT = 34  # the initiator does not close
     MESSAGE_FAILED = 35
+    CUT_INFERRED = 37  # a window: loss inferred
     NO_SLOT = 36  # no packet slot for a control packet; sent later
 
 

@@ -13,7 +13,7 @@ from uet.transport.pools import find_saved
 from uet.transport.reasons import Reason, note
 from uet.transport.record import Net, NextHeader, PdsFlag, PdsType
 from uet.transport.slots import push_control, take_slot
-from uet.transport.state import TARGET, core_at, credit_at, packet_at, pdc_at, saved_at, settings_at
+from uet.transport.state import TARGET, core_at, credit_at, endpoint_at, packet_at, pdc_at, saved_at, settings_at
 from uet.transport.wire.codes import CcType
 
 ACK_CC, NACK = int(PdsType.ACK_CC), int(PdsType.NACK)
@@ -22,6 +22,8 @@ REQUEST_CLEAR, REQUEST_CLOSE = int(PdsFlag.REQUEST_CLEAR), int(PdsFlag.REQUEST_C
 CE, CONTROL = int(Net.ECN_CE), int(Net.CONTROL)
 NO_HEADER, CP, NO_SLOT = int(NextHeader.NONE), int(PdsType.CP), int(Reason.NO_SLOT)
 RECEIVED_UNIT_BITS, RECEIVED_MASK = 8, 0xFFFFFF
+SERVICE_UNIT_PS, SERVICE_MAX = 128_000, 0xFFFF
+"""Units of ack_cc_state: 256 bytes received, 128 ns of service time, whose greatest value means more than that."""
 CC_CREDIT, BESIDE_WINDOW, ALONE, COUNT_MASK = int(CcType.CREDIT), 1, 2, 0xFFFFFF
 """The setting `credit` when it is on: receiver credit beside a window, or alone; and its 24-bit count."""
 
@@ -60,7 +62,9 @@ def answer_ack(e: Any, pdc: int, slot: int, number: int, exact: int, now: int) -
         packet["cc_state"] = np.uint64(((credit_at(e, pdc)["granted"] & COUNT_MASK) << 40) | out_of_order)
     else:
         received = ((p["rx_bytes"] + 255) >> RECEIVED_UNIT_BITS) & RECEIVED_MASK
-        packet["cc_state"] = np.uint64((received << 16) | out_of_order)
+        ep = endpoint_at(e, p["endpoint"])
+        asked = np.int64(ep["restore"]) << 7 | np.int64(ep["pressure"])
+        packet["cc_state"] = np.uint64((asked << 40) | (received << 16) | out_of_order)
     p["rx_unacked"] = 0
     core_at(e, 0)["acks"] += 1
     if p["saved"] >= 0 or p["closing"] != 0:

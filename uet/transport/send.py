@@ -13,8 +13,10 @@ from uet.transport.balancing.contract import SELECT, tell_balancer
 from uet.transport.bits import add, discard, next_member, words_for
 from uet.transport.credit import spend
 from uet.transport.messages import finish_acknowledged
+from uet.transport.pacing import pace
 from uet.transport.pdc import can_send, has_credit, has_room, next_size, packet_payload, pop_active, push_active
 from uet.transport.record import Net, PdsFlag, PdsType, SesFlag
+from uet.transport.reply import SERVICE_MAX, SERVICE_UNIT_PS
 from uet.transport.slots import pop_control, take_slot
 from uet.transport.state import (
     ROD,
@@ -29,7 +31,7 @@ from uet.transport.state import (
 )
 from uet.transport.timers import ensure_rto
 
-CP = int(PdsType.CP)
+CP, ACK_CC = int(PdsType.CP), int(PdsType.ACK_CC)
 RETX, AR, SYN, ORDERED = int(PdsFlag.RETX), int(PdsFlag.AR), int(PdsFlag.SYN), int(PdsFlag.ROD)
 SOM, EOM = int(SesFlag.SOM), int(SesFlag.EOM)
 ECN_CAPABLE, CONTROL = int(Net.ECN_CAPABLE), int(Net.CONTROL)
@@ -44,7 +46,7 @@ def next_packet(e: Any, endpoint: int, now: int) -> int:
     ep, limit = endpoint_at(e, endpoint), settings_at(e, 0)["control_per_data"]
     if ep["control_head"] >= 0 and (ep["active_head"] < 0 or ep["control_run"] < limit):
         ep["control_run"] += 1
-        return np.int64(pop_control(e, endpoint))
+        return _next_control(e, endpoint, now)
     ep["control_run"] = 0
     while ep["active_head"] >= 0:
         pdc = pop_active(e, endpoint)
@@ -55,7 +57,18 @@ def next_packet(e: Any, endpoint: int, now: int) -> int:
             if can_send(e, pdc):
                 push_active(e, pdc)
             return slot
-    return -1 if ep["control_head"] < 0 else np.int64(pop_control(e, endpoint))
+    return -1 if ep["control_head"] < 0 else _next_control(e, endpoint, now)
+
+
+@kernel
+def _next_control(e: Any, endpoint: int, now: int) -> int:
+    """Take the next control packet; an ACK tells how long it waited, which is no time of the network."""
+    slot = np.int64(pop_control(e, endpoint))
+    packet = packet_at(e, slot)
+    waited = (now - packet["time_ps"]) // SERVICE_UNIT_PS
+    if waited > 0 and settings_at(e, 0)["service_time"] != 0 and packet["pds_type"] == ACK_CC and packet["code"] == 0:
+        packet["cc_state"] = packet["cc_state"] | (np.uint64(min(waited, SERVICE_MAX)) << np.uint64(48))
+    return slot
 
 
 @kernel
@@ -124,6 +137,8 @@ def _send_request(e: Any, pdc: int, slot: int, now: int) -> None:
     if p["mode"] > ROD or m["pds_type"] == CP:
         _adapt_rare(e, pdc, slot, now)
     ensure_rto(e, pdc, now + settings["rto_ps"])
+    if settings["paces"] != 0:
+        pace(e, pdc, payload + m["overhead"], now)
 
 
 @kernel

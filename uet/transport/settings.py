@@ -159,6 +159,20 @@ PARAMETERS = (
     Parameter("rccc.marks_gain", "over_gain", "", 10**6, 0.5, 0.5, "weight of an interval in the marked fraction"),
     Parameter("rccc.decrease", "over_decrease", "", 10**6, 0.5, 0.5, "gain of the slowing down"),
     Parameter("rccc.increase", "over_increase", "", 10**6, 0.01, 0.01, "step of the speeding up"),
+    Parameter("ack.service_time", "service_time", "", 1, 1, 0, "1: ACKs tell how long they waited at the receiver"),
+    Parameter("pdc.ordered", "ordered", "", 1, 0, 0, "1: messages take ordered contexts (ROD): one path, go-back-N"),
+    Parameter("loss.inference", "infer", "", 1, None, 0, "1: losses are inferred from packets out of order"),
+    Parameter("loss.windows", "infer_window", "cwnd", 10**6, 1.5, 1.5, "a packet is lost when so many passed it"),
+    Parameter("loss.packets", "infer_packets", "packets", 1, 5, 5, "and at least so many"),
+    Parameter("dcqcn.gain", "dcqcn_gain", "", 10**6, 1 / 256, 1 / 256, "weight of an interval in alpha (g)"),
+    Parameter("dcqcn.interval_us", "dcqcn_interval_ps", "us", 10**6, 50, 50, "marks within it count once"),
+    Parameter("dcqcn.alpha_us", "dcqcn_alpha_ps", "us", 10**6, 55, 55, "alpha falls once in this time without marks"),
+    Parameter("dcqcn.timer_us", "dcqcn_timer_ps", "us", 10**6, 55, 55, "the rate rises once in this time"),
+    Parameter("dcqcn.bytes", "dcqcn_bytes", "bytes", 1, 10**7, 10**7, "and once in so many bytes sent"),
+    Parameter("dcqcn.rounds", "dcqcn_rounds", "", 1, 5, 5, "rises of fast recovery (F)"),
+    Parameter("dcqcn.increase", "dcqcn_increase", "line", 10**6, 0.001, 0.001, "additive step: 40 Mb/s at 40 Gb/s"),
+    Parameter("dcqcn.hyper", "dcqcn_hyper", "", 1, 10, 10, "steps of hyper increase"),
+    Parameter("dcqcn.min_rate", "dcqcn_min_rate", "line", 10**6, 0.001, 0.001, "least rate"),
     Parameter("dctcp.gain", "dctcp_gain", "", 10**6, 0.0625, 0.0625, "weight of a window in the marked fraction"),
     Parameter("swift.target_us", "swift_target_ps", "us", 10**6, None, None, "round trip aimed at by a large window"),
     Parameter("swift.range_us", "swift_range_ps", "us", 10**6, None, None, "most that a small window adds to it"),
@@ -176,6 +190,7 @@ _HOOKS = (
     Field("controller", "i8", "", "address of the congestion controller"),
     Field("balancer", "i8", "", "address of the load balancer"),
     Field("credit", "i8", "", "receiver credit: 0 none, 1 beside a window, 2 alone"),
+    Field("paces", "i8", "", "1 if the controller sets a rate"),
     Field("seed", "i8", "", "seed of all randomness"),
 )
 
@@ -184,11 +199,15 @@ SETTINGS_TABLE = Table(
 )
 
 _FRACTIONS = (
-    "nscc.max_cut", "nscc.delay_gain", "dctcp.gain", "swift.max_cut",
+    "nscc.max_cut", "nscc.delay_gain", "dctcp.gain", "swift.max_cut", "dcqcn.gain", "dcqcn.min_rate",
     "rccc.rate", "rccc.marks_target", "rccc.marks_gain", "rccc.decrease", "rccc.increase",
 )  # fmt: skip
 LEGAL_PAYLOADS = (1024, 2048, 4096, 8192)
 _POSITIVE = (
+    "dcqcn.alpha_us",
+    "dcqcn.timer_us",
+    "dcqcn.bytes",
+    "dcqcn.min_rate",
     "rccc.grant_packets",
     "rccc.rate",
     "cc.base_rtt_us",
@@ -200,6 +219,25 @@ _POSITIVE = (
 _ENDLESS = ("rto.max_retries", "nack.max_retries")
 
 PROFILES = ("uet-1.0", "htsim")
+
+
+TRANSPORTS: dict[str, dict[str, float]] = {
+    "uet": {},
+    # RoCEv2: go-back-N on one path; frames of Ethernet 18, IPv4 20, UDP 8, BTH 12, ICRC 4 (an ACK's AETH: 4 more),
+    # preamble and gap 20; switches do not trim
+    "roce": {
+        "pdc.ordered": 1, "mtu.overhead_bytes": 82, "mtu.ack_bytes": 86, "mtu.nack_bytes": 86, "cc.nominal_bytes": 62,
+        "cc.room_for_mtu": 0, "ack.service_time": 0, "trim.enabled": 0, "loss.inference": 0,
+    },
+}  # fmt: skip
+"""Transports by name: the switches that make the engine behave as one. `roce` is what UET replaces."""
+
+
+def transport_switches(transport: str) -> dict[str, float]:
+    """Return the settings that make up a transport. Raises BadInput for an unknown one."""
+    if transport not in TRANSPORTS:
+        raise BadInput(f"no transport is called '{transport}'; {nearest(transport, TRANSPORTS)}")
+    return dict(TRANSPORTS[transport])
 
 
 def defaults(profile: str) -> dict[str, float | None]:
@@ -237,13 +275,16 @@ def delay_targets(
     return {
         "nscc.target_qdelay_us": target,
         "rccc.request_us": rtt_us,
+        "loss.inference": 0.0,
         "nscc.adapt_delay_us": adapt,
         "swift.target_us": 1.5 * rtt_us,
         "swift.range_us": 0.5 * rtt_us,
     }
 
 
-def fill(values: Mapping[str, float], seed: int, controller: int, balancer: int, credit: int = 0) -> Records:
+def fill(
+    values: Mapping[str, float], seed: int, controller: int, balancer: int, credit: int = 0, paces: bool = False
+) -> Records:
     """Return the settings row for complete `values`; with `credit`, requests grow by the credit target.
 
     Raises BadInput for values out of range.
@@ -253,6 +294,7 @@ def fill(values: Mapping[str, float], seed: int, controller: int, balancer: int,
         row[p.field] = round(values[p.key] * p.scale)
     _check(row)
     row["seed"], row["controller"], row["balancer"], row["credit"] = seed, controller, balancer, credit
+    row["paces"] = paces
     if credit:
         row["overhead_bytes"] += row["credit_header_bytes"]
         row["nominal_bytes"] += row["credit_header_bytes"]

@@ -63,6 +63,8 @@ ENDPOINT = table(
     max_pdcs i4 - rows reserved
     free_head i4 - closed PDC to be used again first
     free_tail i4 - PDC closed last
+    pressure u1 - how hard its host asks its senders for less (rcv_cwnd_pend), 0 to 127
+    restore u1 - 1: senders may restore the window they had before
     open i4 - PDCs open now
     most_open i4 - its high-water mark
     outstanding i4 - packets in flight, neither answered nor known lost
@@ -137,8 +139,8 @@ PDC = table(
     row_bytes=256,
 )
 
-BLOCKED_CLOSED, BLOCKED_HELD = 1, 2
-"""Why a PDC may not send: it is closed or failed; the peer lacks a resource for now."""
+BLOCKED_CLOSED, BLOCKED_HELD, BLOCKED_PACED = 1, 2, 4
+"""Why a PDC may not send: it is closed or failed; the peer lacks a resource for now; its rate says not yet."""
 
 SENT = table(
     "sent",
@@ -232,6 +234,9 @@ CC_EVENT = table(
     rtt_ps i8 ps round trip of that packet, -1 if not measurable
     ecn i8 - 1 if the packet was marked
     last_hop i8 - 1 if it was trimmed at the last hop
+    pressure i8 - ACK: how hard the receiving host asks for less (rcv_cwnd_pend), 0 to 127
+    restore i8 - ACK: 1 if the window held before such pressure may be restored
+    rate_mbps i8 Mb/s written by controllers that pace (PACES): the rate from now on
     """,
 )
 
@@ -284,13 +289,32 @@ TRACE = table(
     """,
 )
 
+PACE_ROW = table(
+    "pace",
+    """
+    rate_mbps i8 Mb/s rate that its controller set, 0 none
+    next_ps i8 ps when the next packet may be sent
+    """,
+)
+
+INFERENCE = table(
+    "inference",
+    """
+    recovering u1 - 1 from an inferred loss until everything sent by then is acknowledged
+    end i8 - number of the first packet after those
+    resent i8 - every missing packet below it was sent again
+    heard_ps i8 ps when the last ACK came, or the last probe was sent
+    probes i8 - probes since the last ACK
+    """,
+)
+
 OPAQUE_BYTES = 256
 CC_STATE = table("cc_state", "opaque i8 - belongs to the controller", row_bytes=OPAQUE_BYTES)
 LB_STATE = table("lb_state", "opaque i8 - belongs to the balancer", row_bytes=OPAQUE_BYTES)
 
 ENGINE = WorldLayout(
     "engine", CORE, SETTINGS_TABLE, PACKET, SLOT, SES, ENDPOINT, PDC, SENT, WORD, MESSAGE, INBOX, COMPLETION,
-    HEAP, DIRECTORY, CC_EVENT, CC_STATE, LB_STATE, CREDIT, PACER, SAVED, REASON_COUNT, TRACE,
+    HEAP, DIRECTORY, CC_EVENT, CC_STATE, LB_STATE, CREDIT, PACER, PACE_ROW, INFERENCE, SAVED, REASON_COUNT, TRACE,
 )  # fmt: skip
 
 core_at = ENGINE.rows("core")
@@ -311,6 +335,8 @@ cc_state_at = ENGINE.rows("cc_state")
 lb_state_at = ENGINE.rows("lb_state")
 credit_at = ENGINE.rows("credit")
 pacer_at = ENGINE.rows("pacer")
+pace_at = ENGINE.rows("pace")
+inference_at = ENGINE.rows("inference")
 saved_at = ENGINE.rows("saved")
 reason_count_at = ENGINE.rows("reason_count")
 trace_at = ENGINE.rows("trace")

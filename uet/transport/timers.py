@@ -16,10 +16,11 @@ from uet.transport.state import core_at, pdc_at
 NEVER = 2**62
 """The time of an event that will not happen [ps]."""
 
-RTO, HOLD, ANSWER, STATE, CREDIT, VOID = range(6)
-"""Kinds: a packet in flight; the end of a pause; a missing answer; a state that lasts too long (their row is a
-PDC); the tick of a credit pacer (an endpoint). A popped timer that has nothing to do any more is VOID."""
-TIMERS_PER_PDC = 4
+RTO, HOLD, ANSWER, STATE, CREDIT, VOID, PACE, PROBE = range(8)
+"""Kinds: a packet in flight; the end of a pause; a missing answer; a state that lasts too long; the next packet of
+a paced PDC; a silence to be probed (their row is a PDC); the tick of a credit pacer (an endpoint). A popped timer
+that has nothing to do any more is VOID."""
+TIMERS_PER_PDC = 6
 _KIND_SHIFT = 40
 
 

@@ -224,3 +224,26 @@ def test_no_overflow_at_1600_gbps():
         driver.tell(ACK, now=k * 10**6 + 1, acked=1 << 24, rtt=10**9 + 5 * 10**8)
     assert driver.state["max_window"] == 300_000_000
     assert 10**8 < driver.window <= 300_000_000
+
+
+def test_a_receiving_host_may_ask_for_less_and_give_the_window_back():
+    driver = nscc(window=1_000_000)
+    driver.tell(ACK, now=1, acked=100_000, rtt=RTT, in_flight=700_000, pressure=64)
+    assert driver.window == 800_000 - 50_000  # first down to what was in flight, then half of what was delivered
+    driver.tell(ACK, now=2, acked=100_000, rtt=RTT, in_flight=100_000, pressure=127)
+    assert driver.window == 750_000 - (127 * 100_000 >> 7)
+    kept = driver.window
+    driver.tell(ACK, now=3, acked=0, rtt=RTT + TARGET - 1, in_flight=100_000)
+    assert driver.window == kept
+    driver.tell(ACK, now=4, acked=0, rtt=RTT + TARGET - 1, in_flight=100_000, restore=1)
+    assert driver.window == 1_000_000
+    for k in range(100):
+        driver.tell(ACK, now=5 + k, acked=1_000_000, rtt=RTT, pressure=127)
+    assert driver.window == MTU
+
+
+def test_pressure_of_64_for_a_round_trip_halves_the_window():
+    driver = nscc(window=1_000_000)
+    for k in range(100):
+        driver.tell(ACK, now=k + 1, acked=10_000, rtt=RTT, in_flight=1_000_000 - 10_000, pressure=64)
+    assert driver.window == 500_000

@@ -40,6 +40,7 @@ STATE = np.dtype(
         ("armed", "i8"),
         ("ignored", "i8"),
         ("to_ignore", "i8"),  # bytes in flight when Quick Adapt acted: their marks are old news
+        ("held_window", "i8"),  # before the receiving host asked for less, 0: it does not
     ]
 )
 
@@ -135,6 +136,10 @@ def _on_ack(state: Any, event: Any, settings: Any) -> int:
     delay = _delay(state, event, settings)
     target, window = settings["nscc_target_ps"], event["cwnd_bytes"]
     adapted = _quick_adapt(state, event, settings, 0, event["ecn"], delay, event["in_flight_bytes"])
+    if event["pressure"] > 0:
+        return _press(state, event, settings)
+    if event["restore"] != 0 and state["held_window"] > 0:
+        window, state["held_window"] = state["held_window"], 0
     if adapted > 0:
         return adapted
     if event["ecn"] == 0 and delay >= target:
@@ -152,6 +157,16 @@ def _on_ack(state: Any, event: Any, settings: Any) -> int:
             state["adjusted_ps"] = now
         state["increase"], state["received"] = 0.0, 0
     return _bounded(state, settings, window)
+
+
+@kernel
+def _press(state: Any, event: Any, settings: Any) -> int:
+    """Return the window under destination flow control: less for every byte the ACK reports, and no increase."""
+    window = event["cwnd_bytes"]
+    if state["held_window"] == 0:
+        state["held_window"] = window
+        window = min(window, event["in_flight_bytes"] + event["acked_bytes"])
+    return max(window - ((event["pressure"] * event["acked_bytes"]) >> 7), _packet(settings))
 
 
 @kernel
