@@ -1,0 +1,52 @@
+"""Check the certificate of a free-form fabric: flows on its cables, and prices that no graph can beat."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from solvers.freeform import CLOSE, FreeformDemand
+from solvers.freeform_bound import HopProof, node_bound, out_of_reach
+from uet.base.errors import BadInput
+
+TOLERANCE = 1e-5
+
+
+def verify_freeform(certificate: Mapping[str, Any]) -> list[str]:
+    """Return what is wrong with a certificate, one sentence each; an empty list if all of it holds.
+
+    A bound of the integer program has no certificate and is left to it. Raises BadInput for another document.
+    """
+    try:
+        asked = certificate["demand"]
+        demand = FreeformDemand(**{**asked, "traffic": np.array(asked["traffic"]), "ports": np.array(asked["ports"])})
+        cables, flows = np.array(certificate["cables"]), np.array(certificate["flows"])
+        theta, bound, proof = certificate["objective"], certificate["bound"], certificate["proof"]
+    except (KeyError, TypeError, ValueError) as error:
+        raise BadInput(f"certificate: is not one of a free-form fabric ({error!r}); design it again") from None
+    problems = []
+    if (cables != cables.T).any() or (cables < 0).any() or (cables.sum(axis=1) > demand.ports).any():
+        problems.append("a switch has more cables than ports")
+    if cables.sum() // 2 > demand.cables:
+        problems.append(f"{cables.sum() // 2} cables are more than the {demand.cables} that ports and budget allow")
+    unit = demand.gbps * TOLERANCE
+    if (flows < -unit).any() or (flows.sum(axis=0) > cables * demand.gbps + unit).any():
+        problems.append("the flows do not fit the cables")
+    sources = np.flatnonzero(demand.traffic.any(axis=1))
+    arriving = flows.sum(axis=1) - flows.sum(axis=2)
+    for k, source in enumerate(sources):
+        wanted = theta * demand.traffic[source]
+        wanted[source] = -wanted.sum()
+        if np.abs(arriving[k] - wanted).max() > max(unit, TOLERANCE * abs(wanted).max()):
+            problems.append(f"the flows of switch {source} do not carry {theta:g} of its traffic")
+    if proof is not None:
+        given = HopProof(proof["theta"], np.array(proof["port_price"]), proof["cable_price"])
+        proven = node_bound(demand.traffic, demand.ports, demand.gbps)
+        valid = (given.port_price >= 0).all() and given.cable_price >= 0
+        if valid and out_of_reach(given, demand.traffic, demand.ports, demand.cables, demand.gbps):
+            proven = min(proven, given.theta)
+        if bound < proven * (1 - CLOSE):
+            problems.append(f"the bound of {bound:g} is not proven, only {proven:g}")
+    return problems
