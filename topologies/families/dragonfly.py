@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field, model_validator
 
-from topologies.fabric import LINK_CLASSES, Fabric, FabricBuilder, Order
+from topologies.fabric import LINK_CLASSES, Fabric, FabricBuilder, Order, total_cables
 from topologies.families.base import RouterModel, spec_text
 from topologies.groups import deal
 from topologies.routing.dragonfly_tables import dragonfly_routes
@@ -56,6 +56,14 @@ class Parameters(RouterModel):
         return self
 
 
+def order(p: Parameters) -> Order:
+    """Return what is bought over all planes: links inside a box are not."""
+    local = p.groups * p.a * (p.a - p.routers_per_box) // 2
+    between = p.groups * p.a * p.h // 2 if p.groups > 1 else 0
+    cables = [("dac", p.a * p.groups * p.p + local), ("aoc", between)]
+    return Order(p.a * p.groups // p.routers_per_box * p.planes, total_cables(cables, p.planes))
+
+
 def build(p: Parameters) -> Fabric:
     """Return the Dragonfly; a router's ports lead to hosts, to its group in order, and to other groups."""
     n = p.a * p.groups
@@ -73,9 +81,8 @@ def build(p: Parameters) -> Fabric:
     one = router[between.near * p.a + between.near_port // p.h]
     two = router[between.far * p.a + between.far_port // p.h]
     graph.links(one, two, "aoc", p.gbps, p.latency_ns, (between.near_port, between.far_port))
-    cables = {"dac": (n * p.p + int((~boxed).sum())) * p.planes, "aoc": len(one) * p.planes}
     return graph.build(
-        spec_text("dragonfly", p), "dragonfly", p.planes, Order(n // p.routers_per_box * p.planes, cables),
+        spec_text("dragonfly", p), "dragonfly", p.planes, order(p),
         partial(dragonfly_routes, p.p, p.a, p.h, between), p.switch_latency_ns,
         p.model_dump() | {"radix": p.ports(p.ports_needed)},
     )  # fmt: skip

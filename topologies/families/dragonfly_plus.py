@@ -51,6 +51,14 @@ class Parameters(RouterModel):
         return self
 
 
+def order(p: Parameters) -> Order:
+    """Return what is bought over all planes."""
+    inside = p.groups * p.leaves * p.spines
+    between = p.groups * p.spines * p.h // 2 if p.groups > 1 else 0
+    cables = [("dac", p.groups * p.leaves * p.p), ("aoc", inside + between)]
+    return Order(p.groups * (p.leaves + p.spines) * p.planes, total_cables(cables, p.planes))
+
+
 def build(p: Parameters) -> Fabric:
     """Return the Dragonfly+; a leaf's ports lead to hosts and spines, a spine's to leaves and other groups."""
     n_leaves, n_spines = p.leaves * p.groups, p.spines * p.groups
@@ -66,9 +74,8 @@ def build(p: Parameters) -> Fabric:
     one = spine[between.near * p.spines + between.near_port // p.h]
     two = spine[between.far * p.spines + between.far_port // p.h]
     graph.links(one, two, "aoc", p.gbps, p.latency_ns, (between.near_port, between.far_port))
-    cables = total_cables([("dac", len(home)), ("aoc", len(low) + len(one))], p.planes)
     return graph.build(
-        spec_text("dragonfly-plus", p), "dragonfly-plus", p.planes, Order((n_leaves + n_spines) * p.planes, cables),
+        spec_text("dragonfly-plus", p), "dragonfly-plus", p.planes, order(p),
         partial(dragonfly_plus_routes, p.p, p.leaves, p.spines, p.h, between), p.switch_latency_ns,
         p.model_dump() | {"radix": p.ports(p.ports_needed)},
     )  # fmt: skip

@@ -95,6 +95,13 @@ def shape(p: Parameters) -> Tree:
     return clos(ceil_div(p.n_hosts, p.leaf_down), p.leaf_up, p.radix, p.levels)
 
 
+def order(p: Parameters) -> Order:
+    """Return what is bought over all planes."""
+    tree = shape(p)
+    cables = [("dac", tree.leaves * p.leaf_down), ("aoc", tree.leaves * tree.up * (p.levels - 1))]
+    return Order((tree.leaves + tree.spines + tree.cores) * p.planes, total_cables(cables, p.planes))
+
+
 def build(p: Parameters) -> Fabric:
     """Return the fat tree; hosts fill the leaves in order."""
     tree = shape(p)
@@ -104,11 +111,8 @@ def build(p: Parameters) -> Fabric:
     leaf = graph.switches("leaf", tree.leaves, 1, pods)
     graph.links(leaf[host_leaf], np.arange(p.n_hosts), "dac", p.gbps, p.latency_ns)
     at = TreeNodes(np.arange(p.n_hosts), host_leaf, wire_above(graph, tree, leaf, [(p.gbps, p.latency_ns)] * 2))
-    ups = tree.leaves * tree.up
-    cables = [("dac", tree.leaves * p.leaf_down), ("aoc", ups * (p.levels - 1))]
-    order = Order((tree.leaves + tree.spines + tree.cores) * p.planes, total_cables(cables, p.planes))
     return graph.build(
-        spec_text("fat-tree", p), "fat-tree", p.planes, order, partial(tree_routes, tree, (at,)),
+        spec_text("fat-tree", p), "fat-tree", p.planes, order(p), partial(tree_routes, tree, (at,)),
         p.switch_latency_ns, p.model_dump(),
     )  # fmt: skip
 

@@ -35,18 +35,25 @@ class Parameters(FamilyModel):
     dims: Annotated[Dims, dimensions(1, 6)] = Field(description="accelerators in each dimension")
 
 
+def _kind(dimension: int) -> str:
+    return "dac" if dimension < _IN_A_RACK else "aoc"
+
+
+def order(p: Parameters) -> Order:
+    """Return what is bought over all planes."""
+    n = prod(p.dims)
+    return Order(0, total_cables([(_kind(k), n * (d - 1) // 2) for k, d in enumerate(p.dims)], p.planes))
+
+
 def build(p: Parameters) -> Fabric:
     """Return the full mesh; a host's ports go dimension by dimension, by coordinate."""
     n = prod(p.dims)
     graph = FabricBuilder(n, np.arange(n) // prod(p.dims[:_IN_A_RACK]))
-    cables = []
     for k in range(len(p.dims)):
         a, b = line_links(p.dims, k)
-        kind = "dac" if k < _IN_A_RACK else "aoc"
-        graph.links(a, b, kind, p.gbps, p.latency_ns)
-        cables.append((kind, len(a)))
+        graph.links(a, b, _kind(k), p.gbps, p.latency_ns)
     return graph.build(
-        spec_text("full-mesh", p), "full-mesh", p.planes, Order(0, total_cables(cables, p.planes)),
+        spec_text("full-mesh", p), "full-mesh", p.planes, order(p),
         partial(hyperx_routes, p.dims, 0), p.switch_latency_ns, p.model_dump(),
     )  # fmt: skip
 

@@ -114,12 +114,13 @@ def build(p: Parameters) -> Fabric:
     rows = _wire(graph, "row", row, col, a, Line(x, p.radix, p.row_taper), p)
     cols = _wire(graph, "col", col, row, b, Line(y, p.radix, p.col_taper), p)
     return graph.build(
-        spec_text("hammingmesh", p), "hammingmesh", p.planes, _order(p), partial(mesh_routes, rows, cols),
+        spec_text("hammingmesh", p), "hammingmesh", p.planes, order(p), partial(mesh_routes, rows, cols),
         p.switch_latency_ns, p.model_dump(),
     )  # fmt: skip
 
 
-def _order(p: Parameters) -> Order:
+def order(p: Parameters) -> Order:
+    """Return what is bought over all planes."""
     (a, b), (x, y) = p.board, p.grid
     row, col = Line(x, p.radix, p.row_taper), Line(y, p.radix, p.col_taper)
     inside = b * y * row.tree.leaves * row.tree.up + a * x * col.tree.leaves * col.tree.up

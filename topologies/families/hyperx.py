@@ -16,9 +16,9 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field, model_validator
 
-from topologies.fabric import Fabric
+from topologies.fabric import Fabric, Order
 from topologies.families.base import RouterModel, dimensions
-from topologies.families.routers import router_fabric
+from topologies.families.routers import router_fabric, router_order
 from topologies.grids import coordinates, shifted, strides
 from topologies.halving import Halving
 from topologies.routing.hyperx_tables import hyperx_routes
@@ -50,6 +50,12 @@ def line_links(dims: tuple[int, ...], dimension: int) -> tuple[Ints, Ints]:
     start = np.flatnonzero(coordinates(dims)[:, dimension] == 0)
     stride = strides(dims)[dimension]
     return (start[:, None] + low * stride).reshape(-1), (start[:, None] + high * stride).reshape(-1)
+
+
+def order(p: Parameters) -> Order:
+    """Return what is bought over all planes."""
+    n = prod(p.dims)
+    return router_order(n, p.p, n * p.degree // 2, p.planes)
 
 
 def build(p: Parameters) -> Fabric:

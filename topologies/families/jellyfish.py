@@ -12,9 +12,9 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field, model_validator
 
-from topologies.fabric import Fabric
+from topologies.fabric import Fabric, Order
 from topologies.families.base import RouterModel
-from topologies.families.routers import router_fabric
+from topologies.families.routers import router_fabric, router_order
 
 Ints = NDArray[np.int64]
 
@@ -114,6 +114,11 @@ def _connect(n: int, links: Ints, rng: np.random.Generator) -> Ints:
         if fewer < count:
             links, count, label = swapped, fewer, its_label
     return links
+
+
+def order(p: Parameters) -> Order:
+    """Return what is bought over all planes."""
+    return router_order(p.switches, p.hosts_per_switch, p.switches * p.degree // 2, p.planes)
 
 
 def build(p: Parameters) -> Fabric:

@@ -12,9 +12,9 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field, model_validator
 
-from topologies.fabric import Fabric
+from topologies.fabric import Fabric, Order
 from topologies.families.base import RouterModel, ceil_div
-from topologies.families.routers import router_fabric
+from topologies.families.routers import router_fabric, router_order
 from topologies.galois import field, nearest_legal, prime_power
 
 Ints = NDArray[np.int64]
@@ -60,6 +60,11 @@ def router_links(q: int) -> tuple[Ints, Ints]:
         dot = gf.add[dot, gf.multiply[point[:, None, k], point[None, :, k]]]
     a, b = np.nonzero(np.triu(dot == 0, 1))
     return a, b
+
+
+def order(p: Parameters) -> Order:
+    """Return what is bought over all planes."""
+    return router_order(p.q * p.q + p.q + 1, p.hosts_per_router, p.q * (p.q + 1) ** 2 // 2, p.planes)
 
 
 def build(p: Parameters) -> Fabric:

@@ -65,15 +65,28 @@ def check_servers(gpus: int, rails: int) -> None:
         raise ValueError(f"gpus={gpus} must be a multiple of rails={rails}; nearest: gpus={near}")
 
 
-def build(p: Parameters) -> Fabric:
-    """Return the rail-optimised tree."""
-    return rail_fabric("rail", p, p.gpus, p.rails, p.down, _tree(p), p.gbps)
-
-
-def _tree(p: Parameters) -> Tree:
+def shape(p: Parameters) -> Tree:
+    """Return the tree of one plane."""
     if p.spines is not None:
         return Tree(p.leaves, p.down, p.leaves, p.spines, p.spines)
     return clos(p.leaves, p.down, p.radix, p.levels)
+
+
+def tree_order(tree: Tree, gpus: int, planes: int) -> Order:
+    """Return what is bought over all planes for a tree over rails."""
+    ups = len(tree.leaf_links[0]) + len(tree.spine_links[0])
+    switches = (tree.leaves + tree.spines + tree.cores) * planes
+    return Order(switches, total_cables([("dac", gpus), ("aoc", ups)], planes))
+
+
+def order(p: Parameters) -> Order:
+    """Return what is bought over all planes."""
+    return tree_order(shape(p), p.gpus, p.planes)
+
+
+def build(p: Parameters) -> Fabric:
+    """Return the rail-optimised tree."""
+    return rail_fabric("rail", p, p.gpus, p.rails, p.down, shape(p), p.gbps)
 
 
 def rail_fabric(family: str, p: FamilyModel, gpus: int, rails: int, down: int, tree: Tree, host_gbps: float) -> Fabric:
@@ -85,12 +98,8 @@ def rail_fabric(family: str, p: FamilyModel, gpus: int, rails: int, down: int, t
     leaf = graph.switches("leaf", tree.leaves, 1, np.arange(tree.leaves) // rails)
     graph.links(leaf[host_leaf], np.arange(gpus), "dac", host_gbps, p.latency_ns)
     at = TreeNodes(np.arange(gpus), host_leaf, wire_above(graph, tree, leaf, [(p.gbps, p.latency_ns)] * 2))
-    ups = len(tree.leaf_links[0]) + len(tree.spine_links[0])
-    order = Order(
-        (tree.leaves + tree.spines + tree.cores) * p.planes, total_cables([("dac", gpus), ("aoc", ups)], p.planes)
-    )
     return graph.build(
-        spec_text(family, p), family, p.planes, order, partial(tree_routes, tree, (at,)),
+        spec_text(family, p), family, p.planes, tree_order(tree, gpus, p.planes), partial(tree_routes, tree, (at,)),
         p.switch_latency_ns, p.model_dump(),
     )  # fmt: skip
 
@@ -98,4 +107,4 @@ def rail_fabric(family: str, p: FamilyModel, gpus: int, rails: int, down: int, t
 def halving(fabric: Fabric) -> Halving | None:
     """Return the bounds on what two halves exchange."""
     p = Parameters.model_validate(dict(fabric.parameters))
-    return tree_halving(_tree(p), p.gpus, p.down, 1.0)
+    return tree_halving(shape(p), p.gpus, p.down, 1.0)

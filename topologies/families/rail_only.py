@@ -21,7 +21,7 @@ from topologies.families.base import SwitchedModel, ceil_div, spec_text
 from topologies.families.rail import check_servers
 from topologies.islands import Islands, island_routes
 from topologies.routing.up_down_tables import tree_routes
-from topologies.trees import TreeNodes, clos, copy_of, most_leaves, wire_above
+from topologies.trees import Tree, TreeNodes, clos, copy_of, most_leaves, wire_above
 
 Ints = NDArray[np.int64]
 
@@ -66,10 +66,23 @@ class Parameters(SwitchedModel):
         return self
 
 
+def shape(p: Parameters) -> Tree:
+    """Return the tree of one rail and plane."""
+    down = p.down(p.depth)
+    return clos(ceil_div(p.servers, down), down, p.radix, p.depth)
+
+
+def order(p: Parameters) -> Order:
+    """Return what is bought over all planes and rails."""
+    tree = shape(p)
+    ups = (len(tree.leaf_links[0]) + len(tree.spine_links[0])) * p.rails
+    switches = (tree.leaves + tree.spines + tree.cores) * p.rails
+    return Order(switches * p.planes, total_cables([("dac", p.gpus), ("aoc", ups)], p.planes))
+
+
 def build(p: Parameters) -> Fabric:
     """Return the rail-only fabric; leaves, and the switches above, stand rail after rail."""
-    down = p.down(p.depth)
-    tree = clos(ceil_div(p.servers, down), down, p.radix, p.depth)
+    down, tree = p.down(p.depth), shape(p)
     server, rail = np.divmod(np.arange(p.gpus), p.rails)
     graph = FabricBuilder(p.gpus, server)
     leaf = graph.switches("leaf", tree.leaves * p.rails, 1, np.repeat(np.arange(p.rails), tree.leaves))
@@ -79,11 +92,9 @@ def build(p: Parameters) -> Fabric:
     places = [TreeNodes(servers * p.rails + r, servers // down, copy_of(tree, first, r)) for r in range(p.rails)]
     islands = Islands(p.gpus, p.rails)
     islands.add(graph, p.island_gbps / p.planes, p.latency_ns)
-    ups = (len(tree.leaf_links[0]) + len(tree.spine_links[0])) * p.rails
-    switches = (tree.leaves + tree.spines + tree.cores) * p.rails
     return graph.build(
         spec_text("rail-only", p), "rail-only", p.planes,
-        Order(switches * p.planes, total_cables([("dac", p.gpus), ("aoc", ups)], p.planes)),
+        order(p),
         partial(island_routes, islands, partial(tree_routes, tree, places), True),
         p.switch_latency_ns, p.model_dump(),
     )  # fmt: skip

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from topologies.fabric import LINK_CLASSES, Fabric, FabricBuilder, Order, RoutePlan
+from topologies.fabric import LINK_CLASSES, Fabric, FabricBuilder, Order, RoutePlan, total_cables
 from topologies.families.base import RouterModel, spec_text
 from topologies.routing.table_build import table_routes
 
@@ -48,3 +48,8 @@ def router_fabric(
         spec_text(family, p), family, p.planes, Order((boxes or n_routers) * p.planes, counts), plan,
         p.switch_latency_ns, p.model_dump() | {"radix": p.ports(ports_needed)},
     )  # fmt: skip
+
+
+def router_order(routers: int, hosts_per_router: int, links: int, planes: int) -> Order:
+    """Return what is bought over all planes for routers in boxes of their own with optical links."""
+    return Order(routers * planes, total_cables([("dac", routers * hosts_per_router), ("aoc", links)], planes))

@@ -14,9 +14,9 @@ from numpy.typing import NDArray
 from pydantic import Field as Key
 from pydantic import model_validator
 
-from topologies.fabric import Fabric
+from topologies.fabric import Fabric, Order
 from topologies.families.base import RouterModel, ceil_div
-from topologies.families.routers import router_fabric
+from topologies.families.routers import router_fabric, router_order
 from topologies.galois import Field, field, nearest_legal, prime_power
 
 Ints = NDArray[np.int64]
@@ -81,6 +81,11 @@ def router_links(q: int) -> tuple[Ints, Ints]:
     ends.append(np.stack([x * q + y, q * q + m * q + c]))
     a, b = np.concatenate(ends, axis=1)
     return a, b
+
+
+def order(p: Parameters) -> Order:
+    """Return what is bought over all planes."""
+    return router_order(2 * p.q * p.q, p.hosts_per_router, p.q * p.q * p.degree, p.planes)
 
 
 def build(p: Parameters) -> Fabric:

@@ -71,12 +71,20 @@ class Parameters(FamilyModel):
         return self
 
 
+def order(p: Parameters) -> Order:
+    """Return what is bought over all planes: one cable between the boards next to each other on every ring."""
+    hosts, cables = prod(p.dims), 0
+    for length, side in zip(p.dims, p.sides, strict=True):
+        ring = length > 2 or p.twisted  # two accelerators have one link, not two
+        cables += hosts // side if ring else hosts * (length // side - 1) // length
+    return Order(0, total_cables([("aoc", cables)], p.planes))
+
+
 def build(p: Parameters) -> Fabric:
     """Return the torus; a host's ports are, per dimension, the one down and the one up."""
     n, places = prod(p.dims), coordinates(p.dims)
     boards = [d // side for d, side in zip(p.dims, p.sides, strict=True)]
     graph = FabricBuilder(n, number(places // np.array(p.sides), boards))
-    cables = 0
     for k, length in enumerate(p.dims):
         first = np.arange(n) if length > 2 or p.twisted else np.flatnonzero(places[:, k] < length - 1)
         then = _upwards(p, places, k)[first]
@@ -84,10 +92,9 @@ def build(p: Parameters) -> Fabric:
         inside = ((at + 1) % p.sides[k] != 0) & (at < length - 1)
         kind = np.where(inside, LINK_CLASSES.index("trace"), LINK_CLASSES.index("aoc")).astype(np.uint8)
         graph.links(first, then, kind, p.gbps, p.latency_ns, (1, 0))
-        cables += int((~inside).sum())
     routes = partial(twisted_routes, p.dims, p.twist) if p.twisted else partial(torus_routes, p.dims)
     return graph.build(
-        spec_text("torus", p), "torus", p.planes, Order(0, total_cables([("aoc", cables)], p.planes)), routes,
+        spec_text("torus", p), "torus", p.planes, order(p), routes,
         p.switch_latency_ns, p.model_dump(),
     )  # fmt: skip
 

@@ -11,9 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field, model_validator
 
-from topologies.fabric import Fabric
+from topologies.fabric import Fabric, Order
 from topologies.families.base import RouterModel
-from topologies.families.routers import router_fabric
+from topologies.families.routers import router_fabric, router_order
 
 Ints = NDArray[np.int64]
 
@@ -56,6 +56,11 @@ def _connected(n: int, a: Ints, b: Ints) -> bool:
     from scipy.sparse.csgraph import connected_components
 
     return bool(connected_components(coo_array((np.ones(len(a)), (a, b)), shape=(n, n)), directed=False)[0] == 1)
+
+
+def order(p: Parameters) -> Order:
+    """Return what is bought over all planes."""
+    return router_order(p.switches, p.hosts_per_switch, p.switches * p.degree // 2, p.planes)
 
 
 def build(p: Parameters) -> Fabric:
