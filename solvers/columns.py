@@ -8,11 +8,12 @@ not rest on solver tolerances: the lower bound is a flow, the upper one a dual s
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
-from solvers.bound import EXACT_GAP, Bound
+from solvers.bound import EXACT_GAP, Bound, Proof
 from solvers.concurrent import ConcurrentFlow
 from solvers.highs import new_highs
 from solvers.network import Floats
@@ -21,24 +22,33 @@ SMOOTHING = 0.5
 MOST_ROUNDS = 400
 
 
-def solve(problem: ConcurrentFlow, tolerance: float = EXACT_GAP / 2) -> Bound:
-    """Return bounds on theta, equal up to `tolerance` unless the number of rounds runs out."""
+def solve(
+    problem: ConcurrentFlow,
+    tolerance: float = EXACT_GAP / 2,
+    settled: Callable[[Bound], bool] = lambda bound: False,
+    most_rounds: int = MOST_ROUNDS,
+) -> Bound:
+    """Return bounds on theta, equal up to `tolerance` unless they are `settled` or the number of rounds runs out."""
     length = problem.arcs_in_class / problem.capacity
+    weights = np.zeros((0, len(problem.sources)))
     best = length / (problem.capacity @ length)
     lower, upper = 0.0, np.inf
     master: _Master | None = None
-    for _ in range(MOST_ROUNDS):
+    tried: list[Floats] = []
+    for _ in range(most_rounds):
         loads, total = problem.trees(length)
         bound = float(problem.capacity @ length) / total
         if bound < upper:
             upper, best = bound, length / (problem.capacity @ length)
         master = master or _Master(problem.capacity, len(problem.sources), upper)
         proposed = master.add(loads)
-        lower = max(lower, master.theta)
-        if upper - lower <= tolerance * upper:
+        tried.append(length)
+        if master.theta > lower:
+            lower, weights = master.theta, master.weights
+        if upper - lower <= tolerance * upper or settled(Bound(lower, upper, "")):
             break
         length = SMOOTHING * best + (1 - SMOOTHING) * proposed
-    return Bound(lower, upper, "")
+    return Bound(lower, upper, "", Proof(best, np.array(tried[: len(weights)]), weights))
 
 
 class _Master:
@@ -47,7 +57,7 @@ class _Master:
     def __init__(self, capacity: Floats, n_sources: int, unit: float) -> None:
         import highspy
 
-        self.capacity, self.unit = capacity, unit
+        self.capacity, self.unit, self.n_sources = capacity, unit, n_sources
         self.highs: Any = new_highs()
         none = np.zeros(0, np.int32), np.zeros(0)
         for _ in capacity:
@@ -69,6 +79,12 @@ class _Master:
         dual = np.asarray(self.highs.getSolution().row_dual)[: len(self.capacity)]
         length: Floats = np.abs(dual) / self.capacity
         return length / (self.capacity @ length)
+
+    @property
+    def weights(self) -> Floats:
+        """The mix behind `theta`, [routings, sources], in shares of the whole demand."""
+        x = np.asarray(self.highs.getSolution().col_value)
+        return (x[1:] * self.theta / x[0] if x[0] > 0 else 0 * x[1:]).reshape(-1, self.n_sources)
 
     @property
     def theta(self) -> float:

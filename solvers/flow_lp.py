@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from solvers.bound import Bound
+from solvers.bound import Bound, Proof
 from solvers.concurrent import ConcurrentFlow
 from solvers.linear import Program
 from solvers.linear import solve as solve_program
@@ -35,7 +35,8 @@ def solve(problem: ConcurrentFlow, guess: float) -> Bound:
     solution = solve_program(_build(problem, [d / unit for d in demands], unit), interior=True)
     theta = solution.value * guess
     price = solution.dual[len(problem.sources) * problem.network.n_nodes :]
-    return Bound(theta, max(theta, problem.upper(price / problem.arcs_in_class)), "")
+    lengths = price / problem.arcs_in_class
+    return Bound(theta, max(theta, problem.upper(lengths)), "", Proof(lengths))
 
 
 def _build(problem: ConcurrentFlow, demands: list[Floats], unit: float) -> Program:

@@ -9,7 +9,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -29,11 +29,18 @@ class Effort:
     """How hard to try where an exact answer would take long.
 
     The bounds close to a relative gap of `tolerance`, or `work` arc visits are spent; the default takes
-    about half a minute on one core.
+    about half a minute on one core. With `decide` it is enough to know whether theta reaches that value;
+    `exact` problems with few classes or variables are solved beyond the tolerance.
     """
 
     tolerance: float = 0.01
     work: int = 3_000_000_000
+    decide: float | None = None
+    exact: bool = True
+
+    def decided(self, bound: Bound) -> bool:
+        """Tell whether the bounds lie on one side of the value to be decided on."""
+        return self.decide is not None and (bound.lower >= self.decide or bound.upper < self.decide)
 
 
 def throughput(
@@ -52,20 +59,28 @@ def throughput(
     if hops == np.inf:
         return Bound(0.0, 0.0, "some accelerators cannot reach each other")
     start = _first(problem, problem.lower(load), hops)
-    if start.exact:
+    if start.exact or effort.decided(start):
         return start
     if problem.n_classes <= FEW_CLASSES:
-        return _named(columns.solve(problem), "exact by column generation over", problem)
+        return _by_columns(problem, effort)
     if problem.work <= SMALL_PROGRAM:
         return _named(flow_lp.solve(problem, start.upper), "exact linear program over", problem)
     if start.lower >= enough:
         return start
     if problem.n_classes <= MANY_CLASSES:
-        return _named(columns.solve(problem), "exact by column generation over", problem)
+        return _by_columns(problem, effort)
     if start.gap <= effort.tolerance:
         return start
-    closer = weights.solve(problem, start, effort.tolerance, effort.work // problem.work, seed, enough)
+    rounds = effort.work // problem.work
+    closer = weights.solve(problem, start, effort.tolerance, rounds, seed, enough, effort.decided)
     return _named(closer, "multiplicative weights over", problem)
+
+
+def _by_columns(problem: ConcurrentFlow, effort: Effort) -> Bound:
+    tolerance = EXACT_GAP / 2 if effort.exact else effort.tolerance
+    rounds = columns.MOST_ROUNDS if effort.exact else max(1, min(columns.MOST_ROUNDS, effort.work // problem.work))
+    found = columns.solve(problem, tolerance, effort.decided, rounds)
+    return _named(found, f"{'exact by ' if found.exact else ''}column generation over", problem)
 
 
 def _first(problem: ConcurrentFlow, lower: float, hops: float) -> Bound:
@@ -81,4 +96,4 @@ def _first(problem: ConcurrentFlow, lower: float, hops: float) -> Bound:
 def _named(bound: Bound, method: str, problem: ConcurrentFlow) -> Bound:
     """Say how large the problem was after symmetry."""
     found = f"{len(problem.sources)} sources and {problem.n_classes} classes of arcs"
-    return Bound(bound.lower, bound.upper, f"{method} {found}")
+    return replace(bound, method=f"{method} {found}")

@@ -12,9 +12,11 @@ halves from stage to stage. After each stage
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 
-from solvers.bound import Bound
+from solvers.bound import Bound, Proof
 from solvers.concurrent import Arrays, ConcurrentFlow
 from solvers.linear import best_mix
 from solvers.network import Floats, Ints
@@ -31,28 +33,39 @@ ROUTINGS_PER_STAGE = 10
 
 
 def solve(
-    problem: ConcurrentFlow, start: Bound, tolerance: float, most_rounds: int, seed: int = 1, enough: float = np.inf
+    problem: ConcurrentFlow,
+    start: Bound,
+    tolerance: float,
+    most_rounds: int,
+    seed: int = 1,
+    enough: float = np.inf,
+    settled: Callable[[Bound], bool] = lambda bound: False,
 ) -> Bound:
     """Return bounds on theta, at least as good as `start`.
 
-    They close to `tolerance`, or the lower one reaches `enough`, or the rounds of all stages `most_rounds`.
+    They close to `tolerance`, or the lower one reaches `enough`, or they are `settled`, or the rounds of all
+    stages reach `most_rounds`.
     """
     rng = np.random.default_rng(seed)
     unit, lower, upper = start.upper, start.lower, start.upper
     length = problem.arcs_in_class / problem.capacity
     length /= problem.capacity @ length
     routings: list[Floats] = []
+    proof: Proof | None = None
     step, left, rounds = FIRST_STEP, most_rounds, FIRST_ROUNDS
     sharpness = FIRST_SHARPNESS if len(problem.sources) <= FEW_SOURCES else 0.0
-    while left > 0 and upper - lower > tolerance * lower and lower < enough:
+    while left > 0 and upper - lower > tolerance * lower and lower < enough and not settled(Bound(lower, upper, "")):
         mean = np.zeros(problem.n_classes)
         routings += _stage(problem, length, mean, min(rounds, left), unit, step, sharpness, rng)
         left -= min(rounds, left)
         lower = max(lower, unit * float(best_mix(unit * np.stack(routings, axis=1)).sum()))
-        unit = upper = min(upper, problem.upper(mean))
+        bound = problem.upper(mean)
+        if bound < upper:
+            upper, proof = bound, Proof(mean)
+        unit = upper
         step, rounds = max(step / 2, LAST_STEP), rounds if step == FIRST_STEP else 2 * rounds
         sharpness *= SHARPER
-    return Bound(lower, max(lower, upper), "")
+    return Bound(lower, max(lower, upper), "", proof)
 
 
 def _stage(
