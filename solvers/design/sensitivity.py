@@ -1,0 +1,78 @@
+"""What other prices would change: the design chosen again with one kind of part dearer or cheaper.
+
+What is known of bandwidths stays known, so choosing again is quick.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from solvers.design.candidate import Candidate
+from solvers.design.parts import Shelf
+from solvers.design.requirements import requirements
+from solvers.design.select import Selector
+from topologies.catalogue.catalogue import Catalogue
+
+FACTORS = (0.5, 2.0)
+MOST_STEPS = 40
+
+
+@dataclass(frozen=True)
+class Repricing:
+    """With the prices of all parts of a kind times `factor`: the design chosen, and what either one costs then."""
+
+    kind: str
+    factor: float
+    spec: str
+    family: str
+    cost_usd: float
+    kept_usd: float
+    changed: bool
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return the fields as plain data."""
+        return dict(self.__dict__)
+
+
+def sensitivity(selector: Selector, pool: Sequence[Candidate], winner: Candidate) -> list[Repricing]:
+    """Return the choice for every kind of part in the winner or another candidate, at half and at double its price.
+
+    A choice that is not settled within some steps is left out.
+    """
+    study = selector.study
+    sample = (winner, *pool[:: max(1, len(pool) // 200)])
+    kinds = dict.fromkeys(p.kind for c in sample for line in c.lines for p in line.options)
+    found = []
+    for kind in kinds:
+        for factor in FACTORS:
+            prices = _repriced(study.shelf.prices, kind, factor)
+            other = replace(study, shelf=Shelf(prices, study.shelf.rule, study.spec.rack))
+            offers = {c.spec: again for c in (winner, *pool) if (again := _at(c, other.shelf)).buyable}
+            choice = replace(selector, study=other, requirements=requirements(other), say=None).run(
+                list(offers.values()), most_steps=MOST_STEPS
+            )
+            if choice.winner is None or choice.outcome.status != "optimal":
+                continue
+            kept = offers[winner.spec].cost_usd
+            moved = choice.winner.spec != winner.spec and choice.winner.cost_usd < kept * (1 - 1e-9)
+            best = choice.winner if moved else offers[winner.spec]
+            found.append(Repricing(kind, factor, best.spec, best.kind, best.cost_usd, kept, moved))
+    return found
+
+
+def _at(candidate: Candidate, shelf: Shelf) -> Candidate:
+    """Return the candidate at the prices of another shelf; what is known of it is shared."""
+    other = copy.copy(candidate)
+    other.buyable = other.price(shelf)
+    return other
+
+
+def _repriced(prices: Catalogue, kind: str, factor: float) -> Catalogue:
+    parts = tuple(
+        p.model_copy(update={"price_usd": p.price_usd * factor}) if p.kind == kind and p.price_usd is not None else p
+        for p in prices.part
+    )
+    return prices.model_copy(update={"part": parts})
