@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from uet.api.bandwidth import bandwidth, draw_profile
+    from uet.api.design import design, plot, verify
     from uet.api.fabrics import build, draw_topology, export_topology, list_topologies
     from uet.api.machine import doctor
     from uet.api.messages import simulate_loggops
@@ -52,6 +53,7 @@ __all__ = [
     "decode",
     "decode_capture",
     "describe",
+    "design",
     "doctor",
     "draw_profile",
     "draw_topology",
@@ -68,6 +70,7 @@ __all__ = [
     "parameters",
     "place",
     "plan_tour",
+    "plot",
     "repair",
     "resilience",
     "show_catalogue",
@@ -77,6 +80,7 @@ __all__ = [
     "simulate_loggops",
     "tour",
     "tradeoff",
+    "verify",
 ]
 
 

@@ -18,6 +18,7 @@ first used, so that importing `uet` costs nothing.
     parts       new
     touring     plan_tour tour
     tradeoff    tradeoff
+    design      design verify plot
 """
 
 from __future__ import annotations
@@ -34,6 +35,7 @@ FUNCTIONS = {
     "decode": "uet.api.packets",
     "decode_capture": "uet.api.packets",
     "describe": "uet.api.packets",
+    "design": "uet.api.design",
     "doctor": "uet.api.machine",
     "draw_profile": "uet.api.bandwidth",
     "draw_topology": "uet.api.fabrics",
@@ -50,6 +52,7 @@ FUNCTIONS = {
     "parameters": "uet.api.settings",
     "place": "uet.api.sharing",
     "plan_tour": "uet.api.touring",
+    "plot": "uet.api.design",
     "repair": "uet.api.prices",
     "resilience": "uet.api.sharing",
     "show_catalogue": "uet.api.prices",
@@ -59,5 +62,6 @@ FUNCTIONS = {
     "simulate_loggops": "uet.api.messages",
     "tour": "uet.api.touring",
     "tradeoff": "uet.api.tradeoff",
+    "verify": "uet.api.design",
 }
 """Public function -> module that defines it."""
