@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from uet.api.settings import parameters
     from uet.api.sharing import flexibility, place, resilience
     from uet.api.show import show_topology
+    from uet.api.sweep import sweep
     from uet.api.touring import plan_tour, tour
     from uet.api.tradeoff import tradeoff
     from uet.api.work import simulate
@@ -78,6 +79,7 @@ __all__ = [
     "show_workload",
     "simulate",
     "simulate_loggops",
+    "sweep",
     "tour",
     "tradeoff",
     "verify",

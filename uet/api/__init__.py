@@ -19,6 +19,7 @@ first used, so that importing `uet` costs nothing.
     touring     plan_tour tour
     tradeoff    tradeoff
     design      design verify plot
+    sweep       sweep
 """
 
 from __future__ import annotations
@@ -60,6 +61,7 @@ FUNCTIONS = {
     "show_workload": "uet.api.schedules",
     "simulate": "uet.api.work",
     "simulate_loggops": "uet.api.messages",
+    "sweep": "uet.api.sweep",
     "tour": "uet.api.touring",
     "tradeoff": "uet.api.tradeoff",
     "verify": "uet.api.design",

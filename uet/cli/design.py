@@ -23,7 +23,7 @@ def design(
     spec: str, time_limit: float | None, as_json: bool, out: str | None, seed: int, quiet: bool, force: bool,
     verbose: bool,
 ) -> None:  # fmt: skip
-    """Find the cheapest fabric that carries a demand, or the best one for a budget, and prove it.
+    """Find the cheapest fabric that carries a demand, or the best for a budget, and prove it.
 
     Runners-up, Pareto front and sensitivity to prices come with it; with --out also a report and a
     certificate that 'uet verify' re-checks. See examples/ and docs/design.md for SPEC.yaml.

@@ -14,7 +14,7 @@ from uet.cli.output import finish
 @click.option("--out", "file", metavar="FILE", help="Where to draw it (.png, .svg, .pdf) [RUN's name and KIND].")
 @shared("json", "force", "verbose")
 def plot(kind: str, run: str, file: str | None, as_json: bool, force: bool, verbose: bool) -> None:
-    """Draw a figure of the design in the run folder RUN.
+    """Draw a figure of a design, from its run folder RUN.
 
     pareto: bandwidth, cost, flexibility; breakdown: cost by kind of part; profile: bandwidth by job size.
     """

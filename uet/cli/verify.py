@@ -13,7 +13,7 @@ from uet.cli.output import finish, print_table, working
 @click.argument("folder", metavar="DIR")
 @shared("json", "quiet", "verbose")
 def verify(folder: str, as_json: bool, quiet: bool, verbose: bool) -> None:
-    """Re-check the certificate in the folder of a design, without the optimizer.
+    """Re-check the certificate of a design, without the optimizer.
 
     Ends with exit code 4 if a claim does not hold.
     """
