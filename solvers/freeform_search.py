@@ -15,7 +15,7 @@ from topologies.families.jellyfish import random_regular
 STARTS = 100
 PROMISING = 0.97
 """A graph whose quick value is this much of the current one's is worth the exact value."""
-PATIENCE = 4000
+PATIENCE = 40_000
 """Moves in a row without a better graph before the search gives up."""
 
 
@@ -126,7 +126,11 @@ class Search:
             elif found >= PROMISING * mark and len(self.cables) <= 20 and self.rng.random() < 0.05 and self.keep(there):
                 here, mark, idle = there, found, 0
             if idle and idle % 500 == 0:
-                here, mark = self.cables.copy(), self._quick(self.cables)
+                here = self.cables.copy()
+                for _ in range(int(self.rng.integers(4))):  # begin again near the best graph
+                    moved = self._moved(here)
+                    here = here if moved is None else moved
+                mark = self._quick(here)
 
     def _moved(self, cables: Ints) -> Ints | None:
         """Return the graph with the far ends of two cables exchanged, or one cable moved to free ports."""
