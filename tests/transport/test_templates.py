@@ -1,5 +1,9 @@
 """A template loads from a user's file, compiles, runs and carries a simulation; wrong files are refused."""
 
+import os
+import subprocess
+import sys
+
 import pytest
 from part_driver import BalancerDriver, ControllerDriver
 
@@ -48,6 +52,28 @@ def test_templates_carry_a_simulation(files):
     result = simulate(fabric, build_work("incast:fan_in=6,size=200000", 16, 1), SimulationSettings(**files))
     assert result.totals["finished"] == 6
     assert result.totals["nacks"] > 0 or result.totals["ecn_marks"] > 0
+
+
+@pytest.mark.skipif(not JIT, reason="nothing is compiled")
+def test_a_part_of_ones_own_recompiles_nothing_else(files):
+    from emulation.packet import loop
+
+    fabric, work = build("fat-tree:hosts=4,radix=4,levels=2"), build_work("sendrecv:src=0,dst=1,size=9000", 4)
+    simulate(fabric, work, SimulationSettings())
+    before = (list(loop.run.signatures), dict(loop.run.stats.cache_misses), dict(loop.run.stats.cache_hits))
+    simulate(fabric, work, SimulationSettings(**files))
+    assert (list(loop.run.signatures), dict(loop.run.stats.cache_misses), dict(loop.run.stats.cache_hits)) == before
+
+
+@pytest.mark.skipif(not JIT, reason="nothing is compiled")
+def test_a_part_is_found_compiled_by_the_next_process(files, tmp_path):
+    code = (
+        f"from uet.transport.plugins import controller_address; print(controller_address({files['controller']!r}) > 0)"
+    )
+    environment = {**os.environ, "NUMBA_CACHE_DIR": str(tmp_path / "cache")}
+    for _ in range(2):
+        done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True)
+        assert done.stdout == "True\n"
 
 
 @pytest.mark.parametrize(

@@ -8,8 +8,10 @@ from __future__ import annotations
 import importlib
 import importlib.util
 import pkgutil
+import sys
 from pathlib import Path
 from typing import Any
+from zlib import crc32
 
 import numpy as np
 
@@ -36,10 +38,12 @@ def _load_file(argument: str) -> Any:
     path, _, name = argument.rpartition(":")
     if not path.endswith(".py") or not name:
         raise BadInput(f"'{argument}' names no part in a file; write path.py:Name")
-    spec = importlib.util.spec_from_file_location(Path(path).stem, path)
+    module_name = f"uet_part_{crc32(str(Path(path).resolve()).encode()):08x}"
+    spec = importlib.util.spec_from_file_location(module_name, path)
     if spec is None or spec.loader is None or not Path(path).is_file():
         raise BadInput(f"{path}: no such file; check the path before the colon")
     module = importlib.util.module_from_spec(spec)
+    sys.modules[module_name] = module  # cached machine code asks for its module by name
     try:
         spec.loader.exec_module(module)
     except Exception as error:  # whatever the user's file does wrong
