@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from uet.api.schedules import (
         check_workload,
         convert_workload,
+        list_algorithms,
         make_collective,
         merge_workloads,
         show_workload,
@@ -61,6 +62,7 @@ __all__ = [
     "encode",
     "export_topology",
     "flexibility",
+    "list_algorithms",
     "list_catalogues",
     "list_topologies",
     "make_collective",

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from emulation.loggops.parameters import LogGOPS
 from uet.base.errors import NoAnswer
 from uet.base.tables import Records
-from uet.schedule.model import COPY, RECV, REDUCE, SEND, Index, Schedule, ScheduleBuilder
+from uet.schedule.model import COPY, RECV, REDUCE, SEND, Index, Schedule, ScheduleBuilder, refuse_switches
 from uet.schedule.naming import describe
 
 DEFAULTS = LogGOPS()
@@ -86,6 +86,7 @@ def run_loggops(
     from emulation.loggops.build import build_world, times_never_go_back
     from emulation.loggops.rules import queue_freed, run_events
 
+    refuse_switches(schedule)
     compile_cpu_s = _compile()
     started = time.process_time()
     ops = schedule.operations

@@ -26,7 +26,7 @@ from topologies.fabric import Fabric
 from uet.base.errors import BadInput, NoAnswer
 from uet.base.jit import World
 from uet.base.tables import Records
-from uet.schedule.model import SEND, Schedule
+from uet.schedule.model import SEND, Schedule, refuse_switches
 from uet.transport.plugins import split_credit
 
 EVENTS_PER_CALL = 2_000_000
@@ -260,6 +260,7 @@ def _percentiles(times_ps: NDArray[np.int64]) -> dict[str, float | None]:
 
 
 def _placement(fabric: Fabric, schedule: Schedule, placement: NDArray[np.int64] | None) -> NDArray[np.int64]:
+    refuse_switches(schedule)
     if schedule.n_ranks > fabric.n_hosts:
         raise BadInput(
             f"{schedule.name} needs {schedule.n_ranks} hosts but {fabric.spec} has {fabric.n_hosts}; enlarge it"

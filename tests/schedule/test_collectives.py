@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from tests.schedule.schedules import run_and_check
 from uet.base.errors import BadInput
 from uet.schedule.collectives.double_tree import two_trees
-from uet.schedule.collectives.library import ALGORITHMS, ROOTED, collective
+from uet.schedule.collectives.library import ALGORITHMS, collective
 from uet.schedule.collectives.pieces import blocks
 from uet.schedule.execute import Buffers, execute, random_data
 from uet.schedule.model import SEND, Schedule
@@ -30,6 +30,8 @@ def _build(kind: str, name: str, n: int, size: int, dtype: str = "uint8", root: 
         options["island"] = max(d for d in range(1, n + 1) if n % d == 0 and d * d <= n)
     if name == "double-tree":
         options["chunks"] = 3
+    if name == "in-network":
+        options["radix"] = 4
     return collective(kind, name, n, size, dtype, root, options)
 
 
@@ -99,6 +101,23 @@ def _formulas(n: int, size: int) -> Iterator[tuple[str, str, int | None, list[in
     yield "reducescatter", "pairwise", n - 1, [share] * n
     yield "broadcast", "binomial", down, (n - 1) * size
     yield "reduce", "binomial", down, (n - 1) * size
+    for kind, steps, sent in (("allreduce", 2, 2 * share), ("reducescatter", 1, share), ("allgather", 1, share)):
+        yield kind, "direct", steps, [sent] * n
+    for kind in ("reducescatter", "allgather"):
+        yield kind, "pat", down, [share] * n
+        yield kind, "nccl-ring", n - 1, [share] * n
+    for kind in ("direct", "spread", "linear"):
+        yield "alltoall", kind, 1, [share] * n
+    yield "allreduce", "nccl-ring", 2 * (n - 1), [2 * share] * n
+    yield "allreduce", "nccl-tree", 2 * up, 2 * (n - 1) * size
+    for kind in ("chain", "nccl-ring"):
+        yield "broadcast", kind, n - 1, [size] * (n - 1) + [0]
+        yield "reduce", kind, n - 1, [0] + [size] * (n - 1)
+    yield "gather", "linear", 1, [0] + [size // n] * (n - 1)
+    yield "scatter", "linear", 1, [share] + [0] * (n - 1)
+    below = [min(v & -v, n - v) if v else 0 for v in range(n)]
+    yield "gather", "binomial", down, [t * size // n for t in below]
+    yield "scatter", "binomial", down, sum(below) * size // n
     yield "barrier", "dissemination", up, [up * size] * n
     if n == _power(n):
         yield "allgather", "recursive-doubling", down, [share] * n
@@ -117,7 +136,7 @@ def test_steps_and_bytes_are_those_of_the_docstrings(n: int) -> None:
 
 @pytest.mark.parametrize("n", [2, 3, 8, 13, 32])
 def test_binomial_trees_take_ceil_log_rounds_with_one_message_per_rank(n: int) -> None:
-    for kind in ROOTED:
+    for kind in ("broadcast", "reduce"):
         ops = _build(kind, "binomial", n, 8, root=1).operations
         sends = ops[ops["kind"] == SEND]
         assert len(sends) == n - 1 and set(sends["tag"]) == set(range(ceil(log2(n))))
@@ -191,11 +210,24 @@ def test_two_trees_share_the_work() -> None:
 @pytest.mark.parametrize(
     ("text", "words"),
     [
-        ("allgather:algorithm=recursive-doubling,size=80", "needs a power of two of ranks, not 10; use ring or bruck"),
+        (
+            "allgather:algorithm=recursive-doubling,size=80",
+            "needs a power of two of ranks, not 10; use ring or bruck, or 8 or 16 ranks",
+        ),
         ("reducescatter:algorithm=recursive-halving,size=80", "use ring or pairwise"),
-        ("allreduce:algorithm=hierarchical,size=80", "island=8 does not divide the 10 ranks"),
+        ("allreduce:algorithm=hierarchical,size=80", "island=8 does not divide the 10 ranks; choose 2, 5, 10"),
         ("allreduce:algorithm=torus,grid=3x3,size=80", "grid=3x3 does not hold 10 ranks"),
-        ("allreduce:algorithm=ring,island=2,size=80", "algorithm 'ring' has no key 'island'"),
+        (
+            "allreduce:algorithm=ring,island=2,size=80",
+            "algorithm 'ring' has no key 'island'; its own keys: first_steps, chunks",
+        ),
+        ("alltoall:algorithm=hierarchical,island=4,size=80", "island=4 does not divide the 10 ranks; choose 1, 2, 5"),
+        ("allreduce:algorithm=nccl-ring,size=80,protocol=ll129", "protocol=ll129 is unknown; did you mean 'll128'"),
+        ("allreduce:algorithm=nccl-tree,size=80,channels=3", "channels=3 must be 1 to 32 and even; such as 2"),
+        ("allreduce:algorithm=nccl-ring,size=80,channels=0", "channels=0 must be 1 to 32"),
+        ("allgather:algorithm=pat,size=80,aggregate=0", "aggregate=0 must be at least 1"),
+        ("barrier:ways=0", "ways=0 must be at least 1"),
+        ("allreduce:algorithm=in-network,size=80,radix=1", "radix=1 must be at least 2"),
         ("broadcast:size=80,root=10", "root=10 is not one of the ranks 0..9"),
         ("allreduce:size=80,root=1", "unknown key 'root'"),
         ("allreduce:algorithm=double-tree,size=80,chunks=0", "chunks"),

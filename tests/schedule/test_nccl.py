@@ -1,97 +1,155 @@
-"""The NCCL tuner against figures of NCCL itself: the 2.19.4 functions, compiled on a host with given graphs."""
+"""NCCL's ring and tree, PAT, the alltoall over a grid, switches that reduce: what the shared tests do not reach."""
 
+from __future__ import annotations
+
+from math import ceil
+
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from uet.base.errors import BadInput
-from uet.schedule.nccl.choice import timings, tune
-from uet.schedule.nccl.model import COLLECTIVES, Channels, System, bandwidth, latency_us
-
-PXB, PXN, PHB = 4, 5, 6
-
-
-def _a100(nodes: int) -> System:
-    graph = Channels(16, 20, 20, 1)
-    return System(80, nodes, 8 * nodes, graph, graph, 0, PXB, "intel")
-
-
-def _h100(nodes: int) -> System:
-    return System(90, nodes, 8 * nodes, Channels(16, 40, 40), Channels(16, 20, 20, 1), 0, PXN, "intel")
-
-
-def _gh200(nodes: int) -> System:
-    graph = Channels(8, 24, 24, 1)
-    return System(90, nodes, 4 * nodes, graph, graph, 0, PHB, "other")
-
-
-def _v100(nodes: int) -> System:
-    graph = Channels(2, 12, 12, 3)
-    return System(70, nodes, nodes, graph, graph, 2, PHB, "amd")
-
-
-@pytest.mark.parametrize(
-    ("system", "collective", "rows"),
-    [
-        (_a100(1), "allgather", [
-            (32, "Ring", "LL", 10.8003, 1, 96), (131072, "Ring", "LL", 12.1077, 4, 512),
-            (8388608, "Ring", "LL128", 52.2322, 16, 640), (8589934592, "Ring", "Simple", 23520.3, 16, 544),
-        ]),
-        (_a100(16), "broadcast", [
-            (2048, "Ring", "LL", 9.40039, 1, 96), (131072, "Ring", "LL", 15.7251, 1, 128),
-            (8388608, "Ring", "LL128", 46.4939, 16, 640), (536870912, "Ring", "Simple", 1700.12, 16, 544),
-        ]),
-        (_h100(4), "allreduce", [
-            (2048, "Tree", "LL", 35.451, 1, 256), (131072, "Tree", "LL", 60.9004, 16, 512),
-            (8388608, "Tree", "LL128", 133.041, 16, 640), (536870912, "Ring", "LL128", 1920.04, 16, 640),
-            (8589934592, "Ring", "Simple", 26430.3, 16, 544),
-        ]),
-        (_gh200(64), "reducescatter", [
-            (131072, "Ring", "LL", 375.1, 1, 96), (8388608, "Ring", "LL", 778.3, 8, 512),
-            (536870912, "Ring", "Simple", 4328.48, 8, 544),
-        ]),
-        (_v100(2), "allreduce", [(32, "Tree", "LL", 20.813, 1, 96), (2048, "Ring", "LL", 21.7413, 1, 128)]),
-        (_v100(8), "allreduce", [
-            (32, "Tree", "LL", 48.8143, 1, 96), (131072, "Ring", "LL", 116.029, 2, 512),
-            (536870912, "Ring", "Simple", 39687.2, 2, 544),
-        ]),
-    ],
-)  # fmt: skip
-def test_choices_and_times_are_those_of_nccl(
-    system: System, collective: str, rows: list[tuple[int, str, str, float, int, int]]
-) -> None:
-    for n_bytes, algorithm, protocol, us, channels, threads in rows:
-        found = tune(system, collective, n_bytes)
-        assert (found.algorithm, found.protocol) == (algorithm, protocol)
-        assert (found.channels, found.threads) == (channels, threads)
-        assert found.us == pytest.approx(us, rel=1e-5)
-
-
-def test_parts_of_the_model() -> None:
-    assert latency_us(_v100(2), "allreduce", "Ring", "LL128") == pytest.approx(33)
-    assert bandwidth(_v100(2), "allreduce", "Ring", "LL128") == 0  # the NIC is too far
-    assert bandwidth(_gh200(2), "allreduce", "Tree", "LL128") == 0
-    assert bandwidth(_a100(1), "broadcast", "Ring", "LL128") == pytest.approx(294.4)
-    assert bandwidth(_a100(1), "allreduce", "Tree", "LL") == pytest.approx(38.7368, rel=1e-5)
-
-
-@settings(max_examples=60, deadline=None)
-@given(
-    system=st.sampled_from([_a100(1), _a100(8), _h100(2), _gh200(3), _v100(5)]),
-    collective=st.sampled_from(COLLECTIVES),
-    n_bytes=st.integers(1, 2**36),
+from tests.schedule.schedules import run_and_check
+from uet.schedule.collectives import (
+    chain,
+    dissemination,
+    grid_alltoall,
+    hammingmesh,
+    in_network,
+    nccl_ring,
+    nccl_tree,
+    pat,
 )
-def test_the_choice_is_the_fastest_of_what_is_usable(system: System, collective: str, n_bytes: int) -> None:
-    found, times = tune(system, collective, n_bytes), timings(system, collective, n_bytes)
-    assert found.us == min(times.values()) == times[found.algorithm, found.protocol]
-    assert 1 <= found.channels <= system.ring.channels and found.threads % 32 == 0 and found.threads >= 96
-    assert collective == "allreduce" or found.algorithm == "Ring"
+from uet.schedule.collectives.library import ALGORITHMS, collective
+from uet.schedule.collectives.nccl_protocols import PROTOCOLS
+from uet.schedule.collectives.pieces import blocks
+from uet.schedule.model import SEND
+from uet.schedule.works import build_work
+
+KIB = 2**10
 
 
-def test_what_has_no_answer_is_refused() -> None:
-    with pytest.raises(BadInput, match="unknown collective 'alltoall'"):
-        tune(_a100(1), "alltoall", 8)
-    with pytest.raises(BadInput, match="give at least 1"):
-        tune(_a100(1), "allreduce", 0)
-    with pytest.raises(BadInput, match="as many on every node"):
-        System(80, 3, 8, Channels(1, 1, 1), Channels(1, 1, 1), 0, PXB, "intel")
+def test_lines_of_the_protocols_carry_flags() -> None:
+    on_wire = {name: [p.wire_bytes(n) for n in (1, 8, 120, 480, 576_000)] for name, p in PROTOCOLS.items()}
+    assert on_wire == {
+        "simple": [1, 8, 120, 480, 576_000],
+        "ll": [16, 16, 240, 960, 1_152_000],
+        "ll128": [128, 128, 128, 512, 614_400],
+    }
+    assert [p.wire_bytes(p.step_bytes) for p in PROTOCOLS.values()] == [512 * KIB, 64 * KIB, 614_400]
+
+
+@settings(max_examples=40, deadline=None)
+@given(
+    which=st.sampled_from(
+        [("allreduce", "nccl-tree"), *((k, "nccl-ring") for k, names in ALGORITHMS.items() if "nccl-ring" in names)]
+    ),
+    n=st.integers(1, 9), elements=st.integers(1, 400), protocol=st.sampled_from([*PROTOCOLS]),
+    channels=st.sampled_from([2, 4]), seed=st.integers(0, 99),
+)  # fmt: skip
+def test_data_is_right_with_every_protocol(which, n, elements, protocol, channels, seed) -> None:  # type: ignore[no-untyped-def]
+    options = {"protocol": protocol, "channels": channels}
+    schedule = collective(*which, n, 4 * elements, "int32", seed % n, options)
+    run_and_check(schedule, seed)
+    plain = collective(*which, n, 4 * elements, "int32", seed % n, {"channels": channels})
+    sends, data = (s.operations["bytes"][s.operations["kind"] == SEND] for s in (schedule, plain))
+    if len(sends) == len(data) and protocol != "simple":
+        assert sends.sum() >= data.sum() * (2 if protocol == "ll" else 128 / 120)
+
+
+@pytest.mark.parametrize("protocol", [*PROTOCOLS])
+def test_ring_and_tree_send_the_frames_of_their_data(protocol: str) -> None:
+    """Pieces of whole lines: exactly twice the data with LL, 128/120 of it with LL128."""
+    n, channels, how = 4, 2, PROTOCOLS[protocol]
+    size = n * channels * 2 * 480 * 4
+    ring = nccl_ring.allreduce(n, size, channels=channels, protocol=protocol)
+    assert ring.bytes_sent.tolist() == [how.wire_bytes(2 * (n - 1) * size // n)] * n
+    tree = nccl_tree.allreduce(n, size, channels=channels, protocol=protocol)
+    assert tree.bytes_sent.sum() == how.wire_bytes(2 * (n - 1) * size)
+
+
+def test_loops_chunks_and_slices_are_those_of_nccl() -> None:
+    simple, ll = PROTOCOLS["simple"], PROTOCOLS["ll"]
+    assert nccl_ring.pieces_of_ring(4 * 2**20, 2, simple) == (1, 2)  # a chunk of 2 MiB in two slices
+    assert nccl_ring.pieces_of_ring(4 * 2**20 + 1, 2, simple) == (2, 2)
+    assert nccl_ring.pieces_of_ring(32 * KIB, 1, simple) == (1, 1)  # a slice has at least 32 KiB
+    assert nccl_ring.pieces_of_ring(2**20, 2, ll) == (16, 1)
+    schedule = nccl_ring.allreduce(4, 4 * 2 * 64 * KIB * 16, channels=2, protocol="ll")
+    assert schedule.depth == 2 * 3 * 32 and (schedule.operations["kind"] == SEND).sum() == 4 * 6 * 32 * 2
+    assert nccl_tree.chunk_bytes(2**30, 2, simple, 5) == 512 * KIB
+    assert nccl_tree.chunk_bytes(2**20, 2, simple, 5) == 64 * KIB
+    assert nccl_tree.chunk_bytes(2**20, 2, ll, 5) == 32 * KIB
+
+
+def test_trees_of_nodes_have_chains_inside() -> None:
+    schedule = nccl_tree.allreduce(16, 2**16, island=4)
+    run_and_check(schedule)
+    assert schedule.depth == 2 * (3 + 2)
+    sends = schedule.operations[schedule.operations["kind"] == SEND]
+    between = sends[sends["rank"] // 4 != sends["peer"] // 4]
+    assert set(between["rank"] % 4) == {0} and between["bytes"].sum() == 2 * 3 * 2**16
+
+
+@settings(max_examples=30, deadline=None)
+@given(n=st.integers(1, 20), elements=st.integers(1, 60), aggregate=st.integers(1, 5), seed=st.integers(0, 99))
+def test_pat_packs_no_more_blocks_than_allowed(n: int, elements: int, aggregate: int, seed: int) -> None:
+    for build in (pat.allgather, pat.reducescatter):
+        schedule = build(n, 4 * elements, "int32", aggregate)
+        run_and_check(schedule, seed)
+        sends = schedule.operations[schedule.operations["kind"] == SEND]
+        largest = int(np.diff(blocks(4 * elements, n, "int32")).max())
+        assert sends["bytes"].max(initial=0) <= aggregate * largest
+
+
+@pytest.mark.parametrize(("grid", "n"), [((4, 4), 16), ((3, 5), 15), ((8, 1), 8), ((1, 7), 7)])
+def test_the_alltoall_over_a_grid_stays_in_rows_and_columns(grid: tuple[int, int], n: int) -> None:
+    columns, rows = grid
+    schedule = grid_alltoall.alltoall(n, n * 20, grid=grid)
+    run_and_check(schedule)
+    sends = schedule.operations[schedule.operations["kind"] == SEND]
+    along = sends["rank"] // columns == sends["peer"] // columns
+    assert np.all(along | (sends["rank"] % columns == sends["peer"] % columns))
+    assert len(sends) == n * (columns - 1 + rows - 1) and schedule.depth == (columns > 1) + (rows > 1)
+    for mine, side in ((along, columns), (~along, rows)):
+        assert np.bincount(sends["rank"][mine], sends["bytes"][mine], n).tolist() == [(side - 1) * n * 20 // side] * n
+    islands = collective("alltoall", "hierarchical", n, n * 20, "uint8", options={"island": columns})
+    assert np.array_equal(islands.operations, schedule.operations)
+
+
+@pytest.mark.parametrize(("n", "ways", "steps"), [(2, 1, 1), (9, 2, 2), (10, 2, 3), (16, 3, 2), (33, 4, 3), (5, 9, 1)])
+def test_more_ways_need_fewer_rounds_and_still_hear_of_all(n: int, ways: int, steps: int) -> None:
+    schedule = dissemination.barrier(n, ways=ways)
+    assert schedule.depth == steps
+    sends = schedule.operations[schedule.operations["kind"] == SEND]
+    assert np.bincount(sends["rank"], minlength=n).max() <= steps * ways
+    heard = np.eye(n, dtype=bool)
+    for tag in sorted({t // ways for t in sends["tag"].tolist()}):
+        before = heard.copy()
+        for message in sends[sends["tag"] // ways == tag]:
+            heard[message["peer"]] |= before[message["rank"]]
+    assert heard.all()
+
+
+@pytest.mark.parametrize(("n", "radix", "switches"), [(2, None, 1), (9, None, 1), (16, 4, 5), (13, 4, 5), (33, 3, 18)])
+def test_switches_halve_what_ranks_send(n: int, radix: int | None, switches: int) -> None:
+    schedule = in_network.allreduce(n, 4 * 300, "float32", radix, chunks=3)
+    run_and_check(schedule)
+    assert schedule.n_switches == switches and schedule.n_ranks == n + switches
+    assert schedule.bytes_sent[:n].tolist() == [1200] * n
+    levels = 1 if radix is None else ceil(np.log(n) / np.log(radix) - 1e-9)
+    assert schedule.depth == 2 * levels
+
+
+def test_a_chain_of_chunks_takes_the_time_of_one_vector() -> None:
+    from uet.schedule.cost import alpha_beta_ps
+
+    for build in (chain.broadcast, chain.reduce):
+        schedule = build(9, 32 * 2000, "uint8", 3, chunks=32)
+        run_and_check(schedule)
+        assert alpha_beta_ps(schedule, 0, 1) == 8 * 2000  # of one chunk, the others follow
+
+
+def test_a_sub_mesh_has_dual_rings_where_it_can() -> None:
+    assert hammingmesh.allreduce(16, 4096).depth == 2 * 15
+    assert hammingmesh.allreduce(24, 4096, grid=(4, 6)).depth == 2 * (3 + 5)
+    run_and_check(build_work("allreduce:algorithm=hammingmesh,grid=4x6,size=4096", 24))

@@ -8,7 +8,7 @@ first used, so that importing `uet` costs nothing.
     prices      cost own cabling_list compare repair cluster_share list_catalogues show_catalogue
     sharing     place flexibility resilience
     bandwidth   bandwidth draw_profile
-    schedules   show_workload make_collective convert_workload check_workload merge_workloads
+    schedules   show_workload list_algorithms make_collective convert_workload check_workload merge_workloads
     work        simulate
     messages    simulate_loggops
     nccl        nccl_tune
@@ -43,6 +43,7 @@ FUNCTIONS = {
     "encode": "uet.api.packets",
     "export_topology": "uet.api.fabrics",
     "flexibility": "uet.api.sharing",
+    "list_algorithms": "uet.api.schedules",
     "list_catalogues": "uet.api.prices",
     "list_topologies": "uet.api.fabrics",
     "make_collective": "uet.api.schedules",

@@ -138,6 +138,24 @@ def show_workload(work: SpecLike, ranks: int | None = None, seed: int = 1) -> Wo
     )
 
 
+def list_algorithms() -> list[dict[str, Any]]:
+    """Return every collective with its algorithms: collective, algorithm, summary and keys of its own with defaults."""
+    from inspect import getdoc, getmodule
+
+    from uet.schedule.collectives.library import ALGORITHMS, keys_of
+
+    return [
+        {
+            "collective": kind,
+            "algorithm": name,
+            "summary": (getdoc(getmodule(build)) or "").partition("\n\n")[0].replace("\n", " "),
+            "keys": keys_of(build),
+        }
+        for kind, algorithms in ALGORITHMS.items()
+        for name, build in algorithms.items()
+    ]
+
+
 def make_collective(
     op: str,
     ranks: int,
@@ -156,6 +174,7 @@ def make_collective(
     """
     from uet.schedule.collectives.library import ALGORITHMS
     from uet.schedule.goal import write_goal
+    from uet.schedule.model import refuse_switches
     from uet.schedule.works import build_spec
 
     if op not in ALGORITHMS:
@@ -164,7 +183,9 @@ def make_collective(
     arguments: dict[str, Any] = {"size": size, **(keys or {})}
     if algorithm is not None:
         arguments["algorithm"] = algorithm
-    write_goal(build_spec(Spec(op, arguments), ranks), path, reduce_ps_per_byte)
+    schedule = build_spec(Spec(op, arguments), ranks)
+    refuse_switches(schedule)
+    write_goal(schedule, path, reduce_ps_per_byte)
     return show_workload(path)
 
 

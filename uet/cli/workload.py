@@ -9,7 +9,7 @@ import click
 from uet.base.errors import NoAnswer
 from uet.base.units import format_bytes, parse_bytes
 from uet.cli.options import parse_settings, shared
-from uet.cli.output import finish, print_facts, working
+from uet.cli.output import finish, print_facts, print_table, working
 
 if TYPE_CHECKING:
     from uet.api.schedules import Workload
@@ -35,6 +35,19 @@ def show(work: str, ranks: int | None, as_json: bool, seed: int, verbose: bool) 
     finish("workload.show", found.as_dict(), as_json, seed)
     if not as_json:
         _print(found)
+
+
+@workload.command()
+@shared("json", "verbose")
+def algorithms(as_json: bool, verbose: bool) -> None:
+    """List the algorithms of every collective and the keys that only they take."""
+    import uet
+
+    found = uet.list_algorithms()
+    finish("workload.algorithms", {"algorithms": found}, as_json)
+    if not as_json:
+        rows = [(a["collective"], a["algorithm"], ", ".join(a["keys"]) or "-", a["summary"]) for a in found]
+        print_table("Collectives", ("collective", "algorithm", "keys", "what it does"), rows)
 
 
 def _print(found: Workload) -> None:

@@ -62,6 +62,7 @@ class Schedule:
     `on_start` [m]: True where the dependency is met when the other operation starts (plain: when done).
     `declared` [m]: order in which the dependencies were declared; it decides which of two operations
     freed at the same moment comes first (plain: the order they stand in).
+    `n_switches`: the last so many ranks are switches that add up what they receive; they have no data of their own.
     """
 
     name: str
@@ -77,6 +78,7 @@ class Schedule:
     needed: NDArray[np.int32] | None = None
     on_start: NDArray[np.bool_] | None = None
     declared: Index | None = None
+    n_switches: int = 0
 
     @cached_property
     def pairs(self) -> Index:
@@ -112,6 +114,15 @@ class Schedule:
         return longest_path(self, (self.operations["kind"] == SEND).astype(np.int64))
 
 
+def refuse_switches(schedule: Schedule) -> None:
+    """Raise BadInput if some ranks are switches that reduce, which those of a simulated network do not."""
+    if schedule.n_switches:
+        raise BadInput(
+            f"{schedule.name}: the switches of this network do not add up data; choose another algorithm, such as ring "
+            "(the cost model of 'uet workload show' and the memory carrier take this one)"
+        )
+
+
 Where = int | Index
 """An operation's number or an array of them; -1 stands for no operation."""
 
@@ -132,7 +143,7 @@ class ScheduleBuilder:
         self.name, self.n_ranks = name, n_ranks
         self.data_bytes, self.scratch_bytes = data_bytes, scratch_bytes
         self.dtype, self.result, self.root = dtype, result, root
-        self.n_operations = 0
+        self.n_operations = self.n_switches = 0
         self._rows: list[Records] = []
         self._waits: list[Index] = []
         self._counts: list[Index] = []
@@ -213,7 +224,7 @@ class ScheduleBuilder:
             rows.flags.writeable = False
         return Schedule(
             self.name, self.n_ranks, operations, first, waits, self.data_bytes, self.scratch_bytes,
-            self.dtype, self.result, self.root,
+            self.dtype, self.result, self.root, n_switches=self.n_switches,
         )  # fmt: skip
 
 

@@ -67,7 +67,7 @@ def check_result(schedule: Schedule, before: Bytes, after: Bytes) -> None:
 
 def _total(schedule: Schedule, before: Bytes) -> Bytes:
     dtype = np.dtype(schedule.dtype)
-    vectors: NDArray[np.generic] = before.view(dtype)
+    vectors: NDArray[np.generic] = before[: schedule.n_ranks - schedule.n_switches].view(dtype)
     wide = np.float64 if dtype.kind == "f" else dtype
     total: Bytes = vectors.sum(axis=0, dtype=wide).astype(dtype).view(np.uint8)
     return total
@@ -75,7 +75,7 @@ def _total(schedule: Schedule, before: Bytes) -> Bytes:
 
 def _allreduce(schedule: Schedule, before: Bytes) -> Iterator[Piece]:
     total = _total(schedule, before)
-    for rank in range(schedule.n_ranks):
+    for rank in range(schedule.n_ranks - schedule.n_switches):
         yield Piece(rank, 0, total, summed=True)
 
 
@@ -116,6 +116,19 @@ def alltoall_vector_bytes(schedule: Schedule) -> int:
     return int(kept["offset"].min(initial=schedule.data_bytes))
 
 
+def _gather(schedule: Schedule, before: Bytes) -> Iterator[Piece]:
+    for piece in _allgather(schedule, before):
+        if piece.rank == schedule.root:
+            yield piece
+
+
+def _scatter(schedule: Schedule, before: Bytes) -> Iterator[Piece]:
+    offsets = blocks(schedule.data_bytes, schedule.n_ranks, schedule.dtype)
+    for rank in range(schedule.n_ranks):
+        start, stop = offsets[rank : rank + 2]
+        yield Piece(rank, int(start), before[schedule.root, start:stop])
+
+
 def _messages(schedule: Schedule, before: Bytes) -> Iterator[Piece]:
     ops = schedule.operations
     for send in np.flatnonzero(ops["kind"] == SEND):
@@ -137,6 +150,8 @@ RESULTS: dict[str, Callable[[Schedule, Bytes], Iterator[Piece]]] = {
     "allgather": _allgather,
     "broadcast": _broadcast,
     "alltoall": _alltoall,
+    "gather": _gather,
+    "scatter": _scatter,
     "messages": _messages,
     "barrier": _nothing,
 }

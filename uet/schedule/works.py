@@ -18,7 +18,7 @@ from uet.schedule import patterns
 from uet.schedule.collectives.library import ALGORITHMS, ROOTED, collective
 from uet.schedule.model import Schedule
 
-OPTIONS = ("grid", "first_steps", "island", "chunks")
+OPTIONS = ("grid", "first_steps", "island", "chunks", "channels", "protocol", "aggregate", "ways", "radix")
 """Keys that only some algorithms take."""
 
 DTYPES = ("uint8", "int32", "int64", "float16", "float32", "float64")
@@ -58,7 +58,8 @@ class Collective(_Work):
     """A collective; without `dtype` elements are float32 where the size allows it, else bytes.
 
     Some algorithms take more: `grid` (columns x rows of ranks), `island` (ranks per island), `chunks` (that
-    follow each other through a tree) and `first_steps` (only so many steps).
+    follow each other), `first_steps` (only so many steps), NCCL's `channels` and `protocol`, `aggregate` (most
+    blocks of a message), `ways` (messages per step) and `radix` (children of a switch).
     """
 
     algorithm: str | None = None
@@ -68,6 +69,11 @@ class Collective(_Work):
     first_steps: int | None = Field(default=None, ge=1)
     island: int | None = Field(default=None, ge=1)
     chunks: int | None = Field(default=None, ge=1)
+    channels: int | None = None
+    protocol: str | None = None
+    aggregate: int | None = None
+    ways: int | None = None
+    radix: int | None = None
 
     @field_validator("dtype")
     @classmethod

@@ -5,10 +5,12 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from emulation.loggops.simulate import run_loggops
 from emulation.packet.devices import Devices
 from emulation.packet.simulate import Simulation, SimulationSettings, simulate
 from topologies.registry import build
-from uet.schedule.collectives import hierarchical
+from uet.base.errors import BadInput
+from uet.schedule.collectives import hierarchical, in_network
 from uet.schedule.model import ScheduleBuilder
 
 ISLANDS = "nvlink-islands:islands=4,size=4,island_gbps=3600,scale_out=(rail:rails=4,radix=8)"
@@ -74,3 +76,11 @@ def test_chunks_keep_both_domains_busy(controller: str, balancer: str) -> None:
         schedule = hierarchical.allreduce(16, size, island=4, chunks=chunks)
         reached[chunks] = bound_ps / simulate(fabric, schedule, options).flows["finish_ps"].max()
     assert reached[1] < 0.65 and reached[32] > 0.85
+
+
+def test_switches_that_reduce_are_refused() -> None:
+    schedule = in_network.allreduce(16, 2**10)
+    with pytest.raises(BadInput, match="do not add up data; choose another algorithm, such as ring"):
+        Simulation(build(ISLANDS), schedule, SimulationSettings())
+    with pytest.raises(BadInput, match="do not add up data"):
+        run_loggops(schedule)

@@ -11,7 +11,7 @@ import numpy as np
 
 from uet.base.errors import BadInput
 from uet.schedule.collectives.pieces import blocks, cut
-from uet.schedule.model import SCRATCH, Index, Schedule, ScheduleBuilder
+from uet.schedule.model import SCRATCH, Index, Schedule, ScheduleBuilder, Where
 
 DEFAULT_CHUNKS = 8
 
@@ -28,7 +28,7 @@ def allreduce(n_ranks: int, size_bytes: int, dtype: str = "float32", chunks: int
     builder = ScheduleBuilder("allreduce double tree", n_ranks, size_bytes, 2 * size_bytes, dtype, "allreduce")
     for number, parent in enumerate(two_trees(n_ranks)):
         pieces = cut(halves[number], halves[number + 1], chunks, dtype)
-        tree = _Tree(builder, parent, pieces[:-1], np.diff(pieces), 2 * number * chunks)
+        tree = Tree(builder, parent, pieces[:-1], np.diff(pieces), 2 * number * chunks)
         tree.spread(tree.gather())
     return builder.build()
 
@@ -50,31 +50,29 @@ def two_trees(n: int) -> tuple[Index, Index]:
     return parent, second
 
 
-class _Tree:
+class Tree:
     """One tree; its chunks have the offsets and sizes of `starts` and `sizes`, shape [chunks]."""
 
     def __init__(self, builder: ScheduleBuilder, parent: Index, starts: Index, sizes: Index, first_tag: int) -> None:
+        """Take the parents of all ranks, -1 for the root."""
         self.builder, self.parent = builder, parent
         self.starts, self.sizes = starts, sizes
         self.tags = first_tag + np.arange(len(sizes))
         self.levels = _levels(parent)
-        self.second_child = np.zeros(len(parent), np.bool_)
+        self.child_number = np.zeros(len(parent), np.int64)  # of a rank among its parent's children
         ranks = np.flatnonzero(parent >= 0)
         order = ranks[np.argsort(parent[ranks], kind="stable")]
-        self.second_child[order[1:]] = parent[order[1:]] == parent[order[:-1]]
+        _, first, place = np.unique(parent[order], return_index=True, return_inverse=True)
+        self.child_number[order] = np.arange(len(order)) - first[place]
 
     def gather(self) -> Index:
         """Add the way up, deepest ranks first; return the last reduction of every rank and chunk [n, chunks]."""
         reduced = np.full((len(self.parent), len(self.sizes)), -1, np.int64)
         for level in reversed(self.levels[1:]):
-            for second in (False, True):
-                ranks = level[self.second_child[level] == second][:, None]
+            for child in range(int(self.child_number[level].max()) + 1):
+                ranks = level[self.child_number[level] == child][:, None]
                 up = self.parent[ranks]
-                place = self.starts + second * self.builder.data_bytes
-                _, received = self.builder.transfer(
-                    ranks, up, self.sizes, offset=self.starts, to_offset=place, to_buffer=SCRATCH, tag=self.tags,
-                    after=(reduced[ranks[:, 0]],), where=self.sizes > 0,
-                )  # fmt: skip
+                received, place = self._up(ranks, up, child, (reduced[ranks[:, 0]],))
                 reduced[up[:, 0]] = self.builder.reduce(
                     up, self.sizes, self.starts, place, after=(received, reduced[up[:, 0]]), where=self.sizes > 0
                 )
@@ -86,10 +84,24 @@ class _Tree:
         for level in self.levels[1:]:
             ranks = level[:, None]
             up = self.parent[ranks]
-            _, have[level] = self.builder.transfer(
-                up, ranks, self.sizes, offset=self.starts, tag=self.tags + len(self.tags), after=(have[up[:, 0]],),
-                where=self.sizes > 0,
-            )  # fmt: skip
+            have[level] = self._down(up, ranks, (have[up[:, 0]],))
+
+    def _up(self, ranks: Index, up: Index, child: int, after: tuple[Where, ...]) -> tuple[Index, Index]:
+        """Send to the parents, whose children of this number they are; return the receives and where in scratch."""
+        place = self.starts + child * self.builder.data_bytes
+        _, received = self.builder.transfer(
+            ranks, up, self.sizes, offset=self.starts, to_offset=place, to_buffer=SCRATCH, tag=self.tags,
+            after=after, where=self.sizes > 0,
+        )  # fmt: skip
+        return received, place
+
+    def _down(self, up: Index, ranks: Index, after: tuple[Where, ...]) -> Index:
+        """Send to the children; return what their data is complete with."""
+        _, received = self.builder.transfer(
+            up, ranks, self.sizes, offset=self.starts, tag=self.tags + len(self.tags), after=after,
+            where=self.sizes > 0,
+        )  # fmt: skip
+        return received
 
 
 def _levels(parent: Index) -> list[Index]:

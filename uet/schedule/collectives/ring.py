@@ -97,6 +97,7 @@ class Ring:
         self.sizes = np.broadcast_to(sizes, ranks.shape)
         self.slot_bytes = int(self.sizes.max())
         self.scratch, self.first_tag = scratch, first_tag
+        self.slot_free: Index = np.full((2, *ranks.shape), -1, np.int64)  # what ended the last use of each slot
 
     @property
     def scratch_bytes(self) -> int:
@@ -122,20 +123,15 @@ class Ring:
         its piece has been added.
         """
         reduced = np.broadcast_to(np.asarray(ready, np.int64), self.ranks.shape)
-        slot_free = np.full((2, *self.ranks.shape), -1, np.int64)
         for step in range(self.n - 1 if steps is None else steps):
             offset, size = self._block(self.places - step + shift)
             slot = step % 2
             place = self.scratch + slot * self.slot_bytes
-            _, received = builder.transfer(
-                self.ranks, self.right, size, offset=offset, to_offset=place, to_buffer=SCRATCH,
-                tag=self.first_tag + step, after=(reduced,), recv_after=(self._from_right(slot_free[slot]),),
-                where=size > 0,
-            )  # fmt: skip
-            received, offset, size = map(self._from_left, (received, offset, size))
+            received = self._into_slot(builder, step, offset, size, (reduced,), self.first_tag + step)
+            offset, size = self._from_left(offset), self._from_left(size)
             added = builder.reduce(self.ranks, size, offset, place, after=(received, ready), where=size > 0)
             reduced = np.where(added >= 0, added, ready)
-            slot_free[slot] = np.where(added >= 0, added, slot_free[slot])
+            self.slot_free[slot] = np.where(added >= 0, added, self.slot_free[slot])
         return reduced
 
     def allgather(
@@ -148,13 +144,30 @@ class Ring:
         received: list[Index] = []
         for step in range(self.n - 1 if steps is None else max(steps, 0)):
             offset, size = self._block(self.places - step + shift)
-            _, arrived = builder.transfer(
-                self.ranks, self.right, size, offset=offset, tag=self.first_tag + self.n - 1 + step, after=ready,
-                where=size > 0,
-            )  # fmt: skip
-            received.append(self._from_left(arrived))
+            received.append(self._into_data(builder, step, offset, size, ready, self.first_tag + self.n - 1 + step))
             ready = (received[-1],)
         return tuple(received)
+
+    def _into_slot(
+        self, builder: ScheduleBuilder, step: int, offset: Index, size: Index, after: tuple[Where, ...], tag: int
+    ) -> Index:
+        """Add the messages of a step to scratch; return at each place what it has received."""
+        slot = step % 2
+        _, received = builder.transfer(
+            self.ranks, self.right, size, offset=offset, to_offset=self.scratch + slot * self.slot_bytes,
+            to_buffer=SCRATCH, tag=tag, after=after, recv_after=(self._from_right(self.slot_free[slot]),),
+            where=size > 0,
+        )  # fmt: skip
+        return self._from_left(received)
+
+    def _into_data(
+        self, builder: ScheduleBuilder, step: int, offset: Index, size: Index, after: tuple[Where, ...], tag: int
+    ) -> Index:
+        """Add the messages of a step to where the blocks belong; return at each place what it has received."""
+        _, received = builder.transfer(
+            self.ranks, self.right, size, offset=offset, tag=tag, after=after, where=size > 0
+        )
+        return self._from_left(received)
 
     def _block(self, number: Index) -> tuple[Index, Index]:
         """Return offset and size of a block (modulo n) per place."""
