@@ -104,7 +104,6 @@ def _formulas(n: int, size: int) -> Iterator[tuple[str, str, int | None, list[in
     for kind, steps, sent in (("allreduce", 2, 2 * share), ("reducescatter", 1, share), ("allgather", 1, share)):
         yield kind, "direct", steps, [sent] * n
     for kind in ("reducescatter", "allgather"):
-        yield kind, "pat", down, [share] * n
         yield kind, "nccl-ring", n - 1, [share] * n
     for kind in ("direct", "spread", "linear"):
         yield "alltoall", kind, 1, [share] * n

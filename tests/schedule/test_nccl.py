@@ -97,6 +97,9 @@ def test_pat_packs_no_more_blocks_than_allowed(n: int, elements: int, aggregate:
         schedule = build(n, 4 * elements, "int32", aggregate)
         run_and_check(schedule, seed)
         sends = schedule.operations[schedule.operations["kind"] == SEND]
+        assert schedule.depth <= (n - 1).bit_length()
+        if elements % n == 0:
+            assert schedule.bytes_sent.tolist() == [4 * elements * (n - 1) // n] * n
         largest = int(np.diff(blocks(4 * elements, n, "int32")).max())
         assert sends["bytes"].max(initial=0) <= aggregate * largest
 

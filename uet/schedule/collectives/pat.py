@@ -4,8 +4,8 @@ Step k moves blocks 2**(K-1-k) ranks on, K = ceil(log2 n), so that few blocks go
 rank sends to the same peer are packed into messages of at most `aggregate` blocks, which bounds the room
 they need. With D bytes over n ranks, for any n:
 
-    allgather       ceil(log2 n) rounds, chains of floor(log2 n) sends, (n - 1)/n D bytes sent per rank
-    reducescatter   the same trees backwards: the same rounds, chains and bytes
+    allgather       ceil(log2 n) rounds, up to as many steps, (n - 1)/n D bytes sent per rank
+    reducescatter   the same trees backwards: the same rounds and bytes
 
 Source: Jeaugey 2025, "PAT: a new algorithm for all-gather and reduce-scatter operations at scale" (arXiv
 2506.20252), the algorithm of NCCL 2.23.
