@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from wire_samples import HEADERS, TYPES, GuardedBuffer, read, sample
+from wire_samples import FIELDS, HEADERS, TYPES, GuardedBuffer, read, sample
 
 from uet.transport.record import PACKET, SES, NextHeader, PdsType
 from uet.transport.wire.assemble import encode_packet
@@ -15,26 +15,6 @@ from uet.transport.wire.semantics import same_ses
 from uet.transport.wire.sizes import header_bytes
 
 BUFFER = GuardedBuffer()
-_PDS = {
-    "type": "pds_type", "next_hdr": "next_hdr", "ctl_type": "next_hdr", "flags": "pds_flags", "psn": "psn",
-    "cack_psn": "psn", "nack_psn": "psn", "nack_pkt_id": "psn", "pkt_id": "psn", "clear_psn_offset": "psn_offset",
-    "ack_psn_offset": "psn_offset", "spdcid": "spdcid", "dpdcid": "dpdcid", "sack_psn_offset": "sack_offset",
-    "sack_bitmap": "sack_bitmap", "ack_cc_state": "cc_state", "mpr": "detail",
-    "nack_code": "code", "vendor_code": "detail", "payload": "argument",
-}  # fmt: skip
-_SES = (
-    "opcode", "ri_generation", "job_id", "pid_on_fep", "resource_index", "request_length", "buffer_offset",
-    "initiator", "match_bits", "header_data", "message_id", "list", "return_code", "modified_length",
-)  # fmt: skip
-FIELDS = {
-    "pds": {wire: ("packet", field) for wire, field in _PDS.items()},
-    "ses": {name: ("ses", name) for name in _SES}
-    | {"memory_key": ("ses", "match_bits"), "read_request_message_id": ("ses", "request_id")}
-    | {"flags": ("packet", "detail"), "message_offset": ("packet", "argument")}
-    | {"original_request_psn": ("packet", "argument"), "payload_length": ("packet", "payload_bytes")},
-}
-"""Where each field of a document stands in the records, by layer."""
-
 samples = st.builds(
     lambda seed, kind, header, payload: sample(np.random.default_rng(seed), kind, header, payload),
     st.integers(0, 1 << 32), st.sampled_from(TYPES), st.sampled_from(HEADERS), st.integers(0, 8192),

@@ -2,6 +2,7 @@
 
 import ctypes
 import mmap
+from typing import Any
 
 import numpy as np
 
@@ -40,21 +41,42 @@ _SES_FIELDS = {
     NextHeader.RESPONSE_DATA_SMALL: ("list", "opcode", "return_code", "job_id"),
 }  # fmt: skip
 _BITS = {"opcode": 6, "job_id": 24, "pid_on_fep": 12, "resource_index": 12, "list": 2, "return_code": 6}
+_PDS = {
+    "type": "pds_type", "next_hdr": "next_hdr", "ctl_type": "next_hdr", "flags": "pds_flags", "psn": "psn",
+    "cack_psn": "psn", "nack_psn": "psn", "nack_pkt_id": "psn", "pkt_id": "psn", "clear_psn_offset": "psn_offset",
+    "ack_psn_offset": "psn_offset", "spdcid": "spdcid", "dpdcid": "dpdcid", "sack_psn_offset": "sack_offset",
+    "sack_bitmap": "sack_bitmap", "ack_cc_state": "cc_state", "mpr": "detail",
+    "nack_code": "code", "vendor_code": "detail", "payload": "argument",
+}  # fmt: skip
+_SES = (
+    "opcode", "ri_generation", "job_id", "pid_on_fep", "resource_index", "request_length", "buffer_offset",
+    "initiator", "match_bits", "header_data", "message_id", "list", "return_code", "modified_length",
+)  # fmt: skip
+FIELDS = {
+    "pds": {wire: ("packet", field) for wire, field in _PDS.items()},
+    "ses": {name: ("ses", name) for name in _SES}
+    | {"memory_key": ("ses", "match_bits"), "read_request_message_id": ("ses", "request_id")}
+    | {"flags": ("packet", "detail"), "message_offset": ("packet", "argument")}
+    | {"original_request_psn": ("packet", "argument"), "payload_length": ("packet", "payload_bytes")},
+}
+"""Where each field of a document stands in the records, by layer."""
 
 
-def sample(rng: np.random.Generator, kind: PdsType, next_hdr: NextHeader, payload: int) -> tuple[Records, Records]:
-    """Return one packet row and one SES row with random values in every field that travels, 0 elsewhere."""
-    packet, ses = PACKET.zeros(1), SES.zeros(1)
+def sample(
+    rng: np.random.Generator, kind: PdsType, next_hdr: NextHeader, payload: int, n: int = 1
+) -> tuple[Records, Records]:
+    """Return n packet rows and n SES rows with random values in every field that travels, 0 elsewhere."""
+    packet, ses = PACKET.zeros(n), SES.zeros(n)
     if kind == PdsType.CP:
         next_hdr = NextHeader(rng.integers(0, 7))  # a control type; nothing is announced
     packet["pds_type"], packet["next_hdr"], packet["payload_bytes"] = kind, next_hdr, payload
-    packet["pds_flags"] = rng.integers(0, 128)
+    packet["pds_flags"] = rng.integers(0, 128, n)
     for name in _FIELDS.get(kind, _IDS):
         _randomize(rng, packet, name)
     if kind in (PdsType.RUD_CC_REQ, PdsType.ROD_CC_REQ):
-        packet["cc_state"] = rng.integers(0, 1 << 32)
+        packet["cc_state"] = rng.integers(0, 1 << 32, n)
     if kind in (PdsType.ACK_CC, PdsType.NACK):
-        packet["detail"] = rng.integers(0, 256)
+        packet["detail"] = rng.integers(0, 256, n)
     if kind == PdsType.CP:
         return packet, ses
     for name in _SES_FIELDS[next_hdr]:
@@ -67,24 +89,25 @@ def sample(rng: np.random.Generator, kind: PdsType, next_hdr: NextHeader, payloa
 
 
 def _flags(rng: np.random.Generator, packet: Records, ses: Records, next_hdr: NextHeader) -> None:
-    flags = int(rng.integers(0, 64))
+    packet["detail"] = rng.integers(0, 64, len(packet))
     if next_hdr != NextHeader.REQUEST_STD:
-        flags |= 3
-        ses["request_length"] = rng.integers(0, 1 << 14)
-    packet["detail"] = flags
-    if next_hdr == NextHeader.REQUEST_STD and flags & 1:
-        _randomize(rng, ses, "header_data")
-    elif next_hdr == NextHeader.REQUEST_STD:
-        _randomize(rng, packet, "argument")
+        packet["detail"] |= 3
+        ses["request_length"] = rng.integers(0, 1 << 14, len(packet))
+    first, header_data = packet["detail"] & 1 == 1, packet["detail"] & 4 == 4
+    if next_hdr == NextHeader.REQUEST_STD:
+        _randomize(rng, ses, "header_data", first)
+        _randomize(rng, packet, "argument", ~first)
     elif next_hdr == NextHeader.REQUEST_MEDIUM:
-        _randomize(rng, ses, "header_data" if flags & 4 else "buffer_offset")
+        _randomize(rng, ses, "header_data", header_data)
+        _randomize(rng, ses, "buffer_offset", ~header_data)
 
 
-def _randomize(rng: np.random.Generator, row: Records, name: str) -> None:
-    raw = rng.bytes(8)
-    row[name] = np.frombuffer(raw, row.dtype[name], 1)[0]
+def _randomize(rng: np.random.Generator, rows: Records, name: str, where: Any = slice(None)) -> None:
+    size = rows.dtype[name].itemsize
+    numbers = np.frombuffer(rng.bytes(size * len(rows)), rows.dtype[name])
     if name in _BITS:
-        row[name] &= (1 << _BITS[name]) - 1
+        numbers = numbers & ((1 << _BITS[name]) - 1)
+    rows[name][where] = numbers[where]
 
 
 class GuardedBuffer:
