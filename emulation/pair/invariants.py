@@ -68,7 +68,8 @@ def _check_sender(w: Any, e: Any, row: int) -> None:
     if outstanding < 0 or outstanding > window:
         violate(w, WINDOW, row)
         return
-    if p["tx_cack"] > (pdc_at(e, peer)["rx_expected"] if peer >= 0 else 0):
+    known = peer >= 0 and is_open(pdc_at(e, peer))  # a closed PDC has forgotten what it received
+    if known and p["tx_cack"] > pdc_at(e, peer)["rx_expected"]:
         violate(w, ACKNOWLEDGED, row)
     flying, in_flight, lost, lowest = 0, 0, 0, -1
     for number in range(p["tx_cack"], p["tx_next"]):
@@ -81,7 +82,7 @@ def _check_sender(w: Any, e: Any, row: int) -> None:
             lowest = number if lowest < 0 else lowest
         if flies and is_lost:
             violate(w, LOST, row)
-        if not flies and not is_lost and not _received(e, peer, number):
+        if known and not flies and not is_lost and not _received(e, peer, number):
             violate(w, FORGOTTEN, row)
     if in_flight != p["in_flight"]:
         violate(w, IN_FLIGHT, row)

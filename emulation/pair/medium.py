@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from emulation.pair.state import (
+    CLOSE,
     CORRUPT,
     DELIVER,
     DROP,
@@ -30,13 +31,25 @@ from emulation.pair.state import (
 )
 from uet.base.bitops import ONE, ZERO, low_bits
 from uet.base.jit import kernel
+from uet.transport.closing import close_pdc
 from uet.transport.expiry import on_timer
-from uet.transport.messages import next_completion, post
+from uet.transport.messages import next_completion, post_mode
+from uet.transport.pdc import is_open
 from uet.transport.receive import receive
 from uet.transport.record import PACKET, Net, NextHeader, PdsType
 from uet.transport.send import next_packet
 from uet.transport.slots import free_slot, slot_ses, take_slot
-from uet.transport.state import RECEIVED_DONE, SENT_DONE, completion_at, packet_at, ses_at, settings_at
+from uet.transport.state import (
+    PDC_CLOSED,
+    RECEIVED_DONE,
+    ROD,
+    SENT_DONE,
+    completion_at,
+    packet_at,
+    pdc_at,
+    ses_at,
+    settings_at,
+)
 from uet.transport.timers import NEVER, next_timer
 from uet.transport.wire.build import build_frame
 from uet.transport.wire.memory import copy_bytes, load8, store8
@@ -52,6 +65,7 @@ REFUSED, DAMAGED, TWICE, MISPLACED = (
     int(v) for v in (Violation.REFUSED, Violation.DAMAGED, Violation.TWICE, Violation.MISPLACED)
 )
 ALTERED, INCOMPLETE, DONE_TWICE = (int(v) for v in (Violation.ALTERED, Violation.INCOMPLETE, Violation.DONE_TWICE))
+ORDER = int(Violation.ORDER)
 
 
 @kernel
@@ -76,7 +90,7 @@ def post_message(w: Any, src: int, n_bytes: int) -> int:
     message = pair["n_posted"]
     if message >= w["n_goods"] or n_bytes > settings_at(e, 0)["payload_bytes"] * MAX_PACKETS:
         return -1
-    if post(e, src, 1 - src, n_bytes, message, message, pair["now_ps"]) < 0:
+    if post_mode(e, pair["mode"], src, 1 - src, n_bytes, message, message, pair["now_ps"]) < 0:
         return -1
     goods = goods_at(w, message)
     goods["arrived"], goods["bytes"], goods["src"], goods["sent"], goods["received"] = ZERO, n_bytes, src, 0, 0
@@ -181,9 +195,24 @@ def _place(w: Any, message: int, offset: int, n_bytes: int, payload: int) -> Non
     bit = ONE << np.uint64(offset // full)
     if goods["arrived"] & bit != ZERO:
         violate(w, TWICE, message)
+    if pair["mode"] == ROD and not _in_order(w, message, offset // full):
+        violate(w, ORDER, message)
     goods["arrived"] = goods["arrived"] | bit
     if pair["wire"]:
         copy_bytes(w["target"] + message * pair["message_bytes"] + offset, payload, n_bytes)
+
+
+@kernel
+def _in_order(w: Any, message: int, index: int) -> bool:
+    """Tell whether all before packet `index` of a message arrived; PDCs that follow each other are not ordered."""
+    if goods_at(w, message)["arrived"] != low_bits(index):
+        return False
+    if pair_at(w, 0)["n_closes"] > 0 or pair_at(w, 0)["failed"] > 0:
+        return True
+    earlier = message - 1
+    while earlier >= 0 and goods_at(w, earlier)["src"] != goods_at(w, message)["src"]:
+        earlier -= 1
+    return earlier < 0 or _complete(w, earlier)
 
 
 @kernel
@@ -193,8 +222,10 @@ def _settle(w: Any) -> None:
     row = next_completion(e)
     while row >= 0:
         c = completion_at(e, row)
-        message, goods = c["handle"], goods_at(w, c["handle"])
-        if c["kind"] == RECEIVED_DONE:
+        message, goods = c["handle"], goods_at(w, 0 if c["kind"] == PDC_CLOSED else c["handle"])
+        if c["kind"] == PDC_CLOSED:
+            pair["n_closed"] += 1
+        elif c["kind"] == RECEIVED_DONE:
             if goods["received"]:
                 violate(w, DONE_TWICE, message)
             goods["received"] = 1
@@ -329,10 +360,20 @@ def expire(w: Any) -> bool:
 
 
 @kernel
-def act(w: Any, verb: int, k: int, argument: int) -> int:
-    """Do what `verb` says to the packet at place `k` (posting: endpoint `k`), then let both endpoints send.
+def close(w: Any, pdc: int) -> bool:
+    """Let the side that row `pdc` of the PDC table belongs to close it; False if its state does not allow that."""
+    pair, e = pair_at(w, 0), engine_of(w, 0)
+    if not is_open(pdc_at(e, pdc)) or not close_pdc(e, pdc, pair["now_ps"]):
+        return False
+    pair["n_closes"] += 1
+    return True
 
-    Returns what the verb returns.
+
+@kernel
+def act(w: Any, verb: int, k: int, argument: int) -> int:
+    """Do what `verb` says to the packet at place `k`, then let both endpoints send; return what the verb returns.
+
+    Of posting, `k` is the endpoint, of closing the PDC.
     """
     done = 1
     if verb == POST:
@@ -349,6 +390,8 @@ def act(w: Any, verb: int, k: int, argument: int) -> int:
         done = 1 if mark(w, k) else 0
     elif verb == CORRUPT:
         done = 1 if corrupt(w, k, argument) else 0
+    elif verb == CLOSE:
+        done = 1 if close(w, k) else 0
     else:
         done = 1 if expire(w) else 0
     pump(w)

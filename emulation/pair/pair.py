@@ -11,6 +11,7 @@ import numpy as np
 from emulation.pair import drive
 from emulation.pair.invariants import check
 from emulation.pair.state import (
+    CLOSE,
     CORRUPT,
     DELIVER,
     DROP,
@@ -32,9 +33,10 @@ from emulation.pair.state import (
 from uet.base.jit import World
 from uet.base.tables import Records
 from uet.transport.engine import Engine, pairwise
-from uet.transport.plugins import balancer_address, controller_address
+from uet.transport.plugins import balancer_address, controller_address, split_credit
 from uet.transport.record import PdsType
 from uet.transport.settings import chosen, delay_targets, fill
+from uet.transport.state import RUD
 from uet.transport.wire.path import PATH, make_path
 
 FRAME_HEADER_BYTES = 192
@@ -51,6 +53,7 @@ class PairSettings:
     payload_bytes: int = 16
     message_packets: int = MAX_PACKETS
     wire: bool = True
+    mode: int = RUD
     seed: int = 1
     controller: str = "constant"
     balancer: str = "oblivious"
@@ -81,7 +84,7 @@ class Pair:
             },
         )
         self.state = self.world.tables["pair"]
-        self.state["act"] = drive.act_address()
+        self.state["mode"], self.state["act"] = s.mode, drive.act_address()
         self.state["wire"], self.state["room_bytes"], self.state["message_bytes"] = s.wire, room, message_bytes
         self.world.tables["source"]["byte"] = rng.integers(0, 256, s.messages * message_bytes)
 
@@ -113,6 +116,10 @@ class Pair:
     def post(self, src: int, n_bytes: int) -> int:
         """Post a message from endpoint `src` to the other; return its number, -1 if the engine refuses it."""
         return self._do(POST, src, n_bytes)
+
+    def close(self, pdc: int) -> bool:
+        """Let the side that row `pdc` of the PDC table belongs to close it; False if its state does not allow that."""
+        return bool(self._do(CLOSE, pdc))
 
     def deliver(self, k: int = 0) -> None:
         """Deliver the packet at place `k`."""
@@ -185,7 +192,7 @@ def engine_settings(s: PairSettings) -> Records:
     }
     values = derived | settled
     addresses = controller_address(s.controller), balancer_address(s.balancer, int(values["lb.entropies"]))
-    return fill(values, s.seed, *addresses)
+    return fill(values, s.seed, *addresses, split_credit(s.controller)[1])
 
 
 def _paths() -> Records:

@@ -20,7 +20,7 @@ STORE = table("store", "byte u1 bytes room for snapshots, one after the other")
 _ANY = WorldLayout("any", SEGMENT, STORE)
 segment_at = _ANY.rows("segment")
 
-_OUTSIDE = {"settings", "completion", "cc_event"}
+_OUTSIDE = {"settings", "completion", "cc_event", "reason_count", "trace"}
 """Engine tables without memory: never written, or read only right after they were written."""
 
 

@@ -16,6 +16,9 @@ PAIR = table(
     n_flight i8 - packets under way
     n_posted i8 - messages posted
     n_open i8 - of these neither completed nor failed at the sender
+    mode i8 - delivery mode of the messages
+    n_closes i8 - PDCs asked to close
+    n_closed i8 - PDCs closed at their initiator
     wire i8 - 1: packets travel as frames, 0: as records
     room_bytes i8 bytes room for the frame of a slot
     message_bytes i8 bytes room for the bytes of a message
@@ -64,7 +67,7 @@ target_at = PAIR_WORLD.rows("target")
 path_at = PAIR_WORLD.rows("path")
 engine_of = PAIR_WORLD.rows("engine")
 
-POST, DELIVER, DROP, DUPLICATE, TRIM, MARK, CORRUPT, EXPIRE = range(8)
+POST, DELIVER, DROP, DUPLICATE, TRIM, MARK, CORRUPT, EXPIRE, CLOSE = range(9)
 """What can happen, see the functions of these names in `medium`."""
 
 ACT = Hook("act", 1, 3)
@@ -96,3 +99,4 @@ class Violation(IntEnum):
     NO_TIMER = 16  # packets are in flight but no timer is set
     SLOTS = 17  # packet slots have leaked or are used twice
     IDLE = 18  # a PDC may send but nobody will ask it
+    ORDER = 19  # an ordered payload was given to the receiver before an earlier one
