@@ -16,6 +16,7 @@ from emulation.pair.medium import violate
 from emulation.pair.pair import Pair
 from emulation.pair.snapshot import SEGMENT, STORE, restore, save, segments
 from emulation.pair.state import (
+    CLOSE,
     CORRUPT,
     DELIVER,
     DROP,
@@ -29,10 +30,12 @@ from emulation.pair.state import (
     engine_of,
     pair_at,
 )
+from uet.base.bitops import ZERO
 from uet.base.jit import World, WorldLayout, kernel
 from uet.base.rng import below, draw
 from uet.base.tables import Records, table
 from uet.transport.settings import SETTINGS_TABLE
+from uet.transport.state import ROD, RUD
 from uet.transport.wire.memory import copy_bytes
 
 WALK = table(
@@ -50,6 +53,7 @@ WALK = table(
     reorder i8 - of 64 packets, how many are taken out of turn
     hurry i8 - of 64 steps, how many let the earliest timer fire although packets are under way
     post i8 - of 64 steps, how many post a message
+    close i8 - of 512 steps, how many close a PDC
     """,
 )
 WALK_WORLD = WorldLayout("walk_world", WALK, SEGMENT, STORE, SETTINGS_TABLE, PAIR_WORLD)
@@ -114,6 +118,9 @@ def _begin(x: Any, w: Any, episode: int) -> None:
     state["drop"], state["duplicate"] = _level(levels, 0), _level(levels, 1)
     state["trim"], state["mark"], state["corrupt"] = _level(levels, 2), _level(levels, 3), _level(levels, 4)
     state["reorder"], state["hurry"], state["post"] = _level(levels, 5), _level(levels, 6) >> 2, _level(levels, 7) + 1
+    pair = pair_at(w, 0)
+    pair["mode"] = ROD if bits & np.uint64(1 << 40) else RUD
+    state["close"] = 4 if bits & np.uint64(3 << 41) == ZERO else 0
 
 
 @kernel
@@ -130,6 +137,9 @@ def _step(x: Any, w: Any, bits: np.uint64) -> None:
     where = draw(np.int64(bits >> np.uint64(1)), 0, 0)
     wants_to_post = what < state["post"] or (pair["n_flight"] == 0 and pair["n_open"] == 0)
     if wants_to_post and do(w, POST, np.int64(bits >> np.uint64(12) & np.uint64(1)), _length(w, where)) >= 0:
+        return
+    if np.int64(bits >> np.uint64(20) & np.uint64(511)) < state["close"]:
+        do(w, CLOSE, below(where, engine_of(w, 0)["n_pdc"]), 0)
         return
     if pair["n_flight"] == 0 or what >= 64 - state["hurry"]:
         do(w, EXPIRE, 0, 0)
