@@ -17,13 +17,13 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from uet.base.errors import BadInput
 from uet.base.jit import kernel
 from uet.base.runs import replacing
 from uet.base.tables import Records
 from uet.schedule.goal.blocks import EDGE, GOAL_CALC, NODE, Blocks
+from uet.schedule.goal.mapped import MappedFile, Octets
 from uet.schedule.model import Index
 
 COOKIE = 4223
@@ -36,8 +36,6 @@ _HEADER_BYTES = 14
 _NODE_BYTES = 39
 _ANY = 2**32 - 1
 _BATCH_BYTES = 2**25
-
-Octets = NDArray[np.uint8]
 
 _GOOD, _BAD_SIZE, _BAD_INDEX, _BAD_TYPE = range(4)
 _COMPLAINTS = {
@@ -220,7 +218,8 @@ def _decode(
 
 def read(path: Path) -> Iterator[Blocks]:
     """Yield the rank blocks of a binary file. Raises BadInput if it is cut off, spent or inconsistent."""
-    data: Octets = np.asarray(np.memmap(path, np.uint8, "r"))
+    file = MappedFile(path)
+    data = file.octets
     if len(data) < _HEADER_BYTES:
         raise BadInput(f"{path}: is cut off after {len(data)} bytes; write it again")
     if int(data[:8].view("<u8")[0]) == SPENT_COOKIE:
@@ -233,10 +232,10 @@ def read(path: Path) -> Iterator[Blocks]:
     wrong = np.flatnonzero((jump[:, 0] < table_end) | (jump[:, 1] > len(data)) | (jump[:, 1] < jump[:, 0] + 8))
     if len(wrong):
         raise BadInput(f"{path}: the block of rank {wrong[0]} lies outside the {len(data)} bytes; the file is corrupt")
-    yield from _read_ranks(path, data, n_ranks, jump[:, 0].copy(), jump[:, 1].copy())
+    yield from _read_ranks(path, file, n_ranks, jump[:, 0].copy(), jump[:, 1].copy())
 
 
-def _read_ranks(path: Path, data: Octets, n_ranks: int, starts: Index, ends: Index) -> Iterator[Blocks]:
+def _read_ranks(path: Path, file: MappedFile, n_ranks: int, starts: Index, ends: Index) -> Iterator[Blocks]:
     volume = np.concatenate([[0], np.cumsum(ends - starts)])
     low = 0
     while low < n_ranks:
@@ -245,7 +244,7 @@ def _read_ranks(path: Path, data: Octets, n_ranks: int, starts: Index, ends: Ind
         nodes, edges = NODE.zeros(size // _NODE_BYTES), EDGE.zeros(size // 4)
         first_node, first_edge = np.zeros(high - low + 1, np.int64), np.zeros(high - low + 1, np.int64)
         status, rank = _decode(
-            data, starts[low:high], ends[low:high], nodes, edges, first_node, first_edge,
+            file.octets, starts[low:high], ends[low:high], nodes, edges, first_node, first_edge,
             np.empty(size // _NODE_BYTES, np.int64),
         )  # fmt: skip
         if status != _GOOD:
@@ -253,4 +252,5 @@ def _read_ranks(path: Path, data: Octets, n_ranks: int, starts: Index, ends: Ind
         nodes = nodes[: first_node[-1]]
         nodes["peer"][nodes["type"] == GOAL_CALC] = 0
         yield Blocks(n_ranks, low, nodes, edges[: first_edge[-1]], first_node, first_edge)
+        file.forget(int(ends[high - 1]))
         low = high

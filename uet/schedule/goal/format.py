@@ -7,7 +7,7 @@ import numpy as np
 from uet.base.jit import kernel
 from uet.base.tables import Records
 from uet.schedule.goal.blocks import GOAL_CALC, GOAL_SEND, Blocks
-from uet.schedule.goal.parse import Octets
+from uet.schedule.goal.mapped import Octets
 from uet.schedule.model import Index
 
 _LONGEST_NODE, _LONGEST_EDGE, _LONGEST_RANK = 130, 60, 40

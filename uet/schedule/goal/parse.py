@@ -5,14 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from uet.base.jit import kernel
 from uet.base.tables import Records
 from uet.schedule.goal.blocks import GOAL_CALC, GOAL_RECV, GOAL_SEND
+from uet.schedule.goal.mapped import Octets
 from uet.schedule.model import Index
-
-Octets = NDArray[np.uint8]
 
 DONE, FULL = 0, 1
 _CODES: list[Any] = [np.int64(code) for code in range(2, 16)]  # not literals: kernels are compiled once for all

@@ -22,10 +22,12 @@ from uet.base.errors import BadInput
 from uet.base.runs import replacing
 from uet.schedule.goal.blocks import EDGE, NODE, Blocks
 from uet.schedule.goal.format import format_batch
-from uet.schedule.goal.parse import COMPLAINTS, DONE, FULL, Octets, parse_batch, parse_header
+from uet.schedule.goal.mapped import MappedFile, Octets
+from uet.schedule.goal.parse import COMPLAINTS, DONE, FULL, parse_batch, parse_header
 from uet.schedule.model import Index
 
 _BATCH_NODES = 200_000
+_CHUNK_BYTES = 2**24
 _SHORTEST_STATEMENT = 7
 """Bytes of 'calc 1' and its line end."""
 
@@ -43,9 +45,11 @@ def write(batches: Iterable[Blocks], path: Path) -> None:
 
 
 def read(path: Path) -> Iterator[Blocks]:
-    """Return the rank blocks of a text file in batches. Raises BadInput naming line and column of what is wrong."""
-    text: Octets = np.asarray(np.memmap(path, np.uint8, "r")) if path.stat().st_size else np.frombuffer(b"", np.uint8)
-    return _blocks(path, text)
+    """Yield the rank blocks of a text file in batches. Raises BadInput naming line and column of what is wrong."""
+    file = MappedFile(path)
+    for blocks, end in _blocks(path, file.octets):
+        yield blocks
+        file.forget(end)
 
 
 def prepare() -> None:
@@ -53,7 +57,8 @@ def prepare() -> None:
     list(_blocks(Path("prepare.goal"), np.frombuffer(b"num_ranks 1\nrank 0 {\n}\n", np.uint8)))
 
 
-def _blocks(path: Path, text: Octets) -> Iterator[Blocks]:
+def _blocks(path: Path, text: Octets) -> Iterator[tuple[Blocks, int]]:
+    """Yield the rank blocks in batches, and where each batch ends in the text."""
     state = np.zeros(5, np.int64)
     n_ranks = int(parse_header(text, state))
     if state[1] != DONE:
@@ -70,10 +75,11 @@ def _blocks(path: Path, text: Octets) -> Iterator[Blocks]:
             capacity *= 4  # not even one rank fits
             continue
         first_node, first_edge = first_node[: k + 1].copy(), first_edge[: k + 1].copy()
-        yield Blocks(
+        blocks = Blocks(
             n_ranks, rank, nodes[: first_node[-1]], edges[: first_edge[-1]], first_node, first_edge,
             _remarks(path, text, state),
         )  # fmt: skip
+        yield blocks, int(state[0])
         rank += k
 
 
@@ -99,8 +105,10 @@ def _complaint(path: Path, text: Octets, state: Index, rank: int) -> str:
 
 def _place(text: Octets, at: int) -> tuple[int, int, str]:
     """Return the line and column of a byte, from 1 on, and the line itself."""
-    before = text[:at]
-    line = 1 + int(np.count_nonzero(before == ord("\n")))
-    start = len(before) - int(np.argmax(before[::-1] == ord("\n"))) if line > 1 else 0
+    at, line, start = min(at, len(text)), 1, 0
+    for low in range(0, at, _CHUNK_BYTES):
+        ends = np.flatnonzero(text[low : min(low + _CHUNK_BYTES, at)] == ord("\n"))
+        if len(ends):
+            line, start = line + len(ends), low + int(ends[-1]) + 1
     rest = text[start : start + 200].tobytes().split(b"\n")[0].decode("utf-8", "replace").strip("\r")
-    return line, len(before) - start + 1, rest
+    return line, at - start + 1, rest
