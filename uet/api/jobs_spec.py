@@ -44,6 +44,12 @@ def _hosts(value: Any) -> Any:
     return tuple(hosts)
 
 
+def _with_unit(value: Any) -> Any:
+    if isinstance(value, int | float) and value != 0:
+        raise ValueError("a time needs its unit, such as 5us")
+    return value
+
+
 class Job(StrictModel):
     """One job."""
 
@@ -51,7 +57,7 @@ class Job(StrictModel):
     name: str = ""
     ranks: int | None = Field(default=None, ge=1)
     hosts: Annotated[tuple[int, ...] | None, BeforeValidator(_hosts)] = None
-    start: Annotated[TimePs, Field(ge=0)] = 0
+    start: Annotated[TimePs, Field(ge=0), BeforeValidator(_with_unit)] = 0
 
 
 class Jobs(StrictModel):
