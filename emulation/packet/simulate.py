@@ -27,6 +27,7 @@ from uet.base.errors import BadInput, NoAnswer
 from uet.base.jit import World
 from uet.base.tables import Records
 from uet.schedule.model import SEND, Schedule, refuse_switches
+from uet.schedule.naming import describe
 from uet.transport.plugins import split_credit
 
 EVENTS_PER_CALL = 2_000_000
@@ -264,6 +265,13 @@ def _placement(fabric: Fabric, schedule: Schedule, placement: NDArray[np.int64] 
     if schedule.n_ranks > fabric.n_hosts:
         raise BadInput(
             f"{schedule.name} needs {schedule.n_ranks} hosts but {fabric.spec} has {fabric.n_hosts}; enlarge it"
+        )
+    ops = schedule.operations
+    own = np.flatnonzero((ops["kind"] == SEND) & (ops["peer"] == ops["rank"]))
+    if len(own):
+        raise BadInput(
+            f"{schedule.name}: {describe(schedule, int(own[0]))}, its own rank, needs no network; "
+            "take it out, or use the loggops backend"
         )
     if placement is None:
         return np.arange(schedule.n_ranks, dtype=np.int64)

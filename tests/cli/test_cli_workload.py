@@ -127,6 +127,7 @@ def test_jobs_are_merged_and_slow_each_other(capsys: Capture) -> None:
         (["workload", "show", "broken.goal"], "broken.goal:3:6: expected a whole number"),
         (["workload", "show", "broken.bin"], "does not begin like a binary GOAL file"),
         (["workload", "check", "peer.goal"], "rank 0 sends to rank 7 but ranks are 0..0"),
+        (["simulate", "own.goal", "--on", "fat-tree:hosts=4"], "its own rank, needs no network"),
         (["workload", "merge", "twins.yaml", "--out", "x.goal"], "two jobs have the same name"),
         (["workload", "merge", "tight.yaml", "--out", "x.goal"], "need 4 hosts but 3 of 4 are free"),
         (["workload", "merge", "range.yaml", "--out", "x.goal"], "write hosts as numbers and ranges"),
@@ -140,6 +141,7 @@ def test_mistakes_are_one_sentence(capsys: Capture, arguments: list[str], compla
     Path("broken.goal").write_text("num_ranks 1\nrank 0 {\ncalc x\n}\n")
     Path("broken.bin").write_text("num_ranks 1\n")
     Path("peer.goal").write_text("num_ranks 1\nrank 0 {\nsend 1b to 7\n}\n")
+    Path("own.goal").write_text("num_ranks 1\nrank 0 {\nsend 1b to 0\nrecv 1b from 0\n}\n")
     Path("twins.yaml").write_text("jobs: [{name: a, work: x}, {name: a, work: x}]\n")
     Path("tight.yaml").write_text(
         "hosts: 4\njobs: [{work: 'allreduce:size=8', ranks: 4}, {work: 'alltoall:size=8', hosts: [2]}]\n"
