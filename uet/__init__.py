@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from uet.api.sharing import flexibility, place, resilience
     from uet.api.show import show_topology
     from uet.api.sweep import sweep
+    from uet.api.testbed import plan_testbed, run_testbed
     from uet.api.touring import plan_tour, tour
     from uet.api.tradeoff import tradeoff
     from uet.api.work import simulate
@@ -72,10 +73,12 @@ __all__ = [
     "own",
     "parameters",
     "place",
+    "plan_testbed",
     "plan_tour",
     "plot",
     "repair",
     "resilience",
+    "run_testbed",
     "show_catalogue",
     "show_topology",
     "show_workload",

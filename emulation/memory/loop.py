@@ -6,17 +6,9 @@ from typing import Any
 
 import numpy as np
 
+from emulation.data import carry_out, place, store
 from emulation.events import next_time, schedule, take
-from emulation.memory.state import (
-    APPLY,
-    early_place_at,
-    engine_of,
-    events_of,
-    medium_at,
-    operation_at,
-    operations_of,
-    views_of,
-)
+from emulation.memory.state import data_of, engine_of, events_of, medium_at, operations_of
 from emulation.operations import (
     ARRIVAL,
     CALC_DONE,
@@ -31,11 +23,9 @@ from emulation.operations import (
     next_local,
     runner_at,
     start_ready,
-    step_at,
 )
 from uet.base.jit import copy_bytes, kernel
 from uet.base.rng import draw
-from uet.schedule.model import RECV
 from uet.transport.expiry import on_timer
 from uet.transport.receive import RUD_REQ, receive
 from uet.transport.record import PACKET
@@ -47,16 +37,6 @@ from uet.transport.timers import NEVER, next_timer
 STREAM_DROP, STREAM_DUPLICATE, STREAM_REORDER, STREAM_JITTER = (k << 40 for k in range(5, 9))
 PACKET_BYTES = PACKET.dtype.itemsize
 _CALC_DONE = CALC_DONE >> KIND_BITS
-_apply = APPLY.call
-
-
-@kernel
-def _place(m: Any, step: int) -> int:
-    """Return the address of an operation's bytes in its rank's buffers."""
-    op, v = operation_at(m, step), views_of(m, 0)
-    if op["buffer"]:
-        return v["scratch"] + op["rank"] * medium_at(m, 0)["scratch_bytes"] + op["offset"]
-    return v["data"] + op["rank"] * medium_at(m, 0)["data_bytes"] + op["offset"]
 
 
 @kernel
@@ -66,22 +46,9 @@ def _load_payload(m: Any, slot: int) -> None:
     packet = packet_at(e, slot)
     if packet["pds_type"] != RUD_REQ:
         return
-    source = _place(m, message_at(e, packet["ses"])["handle"]) + packet["argument"]
+    source = place(data_of(m, 0), message_at(e, packet["ses"])["handle"]) + packet["argument"]
     room = medium_at(m, 0)["payload_bytes"]
     copy_bytes(m["payload"] + slot * room, source, np.int64(packet["payload_bytes"]))
-
-
-@kernel
-def _store_payload(m: Any, slot: int, step: int, offset: int, n_bytes: int) -> None:
-    """Copy a new payload to where its receive wants it, or aside if the receive has not started."""
-    s = step_at(operations_of(m, 0), step)
-    if s["started"] == 0:
-        s["early"] = 1
-    if s["early"] == 1:
-        target = m["early"] + early_place_at(m, step)["first"]
-    else:
-        target = _place(m, step)
-    copy_bytes(target + offset, m["payload"] + slot * medium_at(m, 0)["payload_bytes"], n_bytes)
 
 
 @kernel
@@ -137,20 +104,10 @@ def _arrive(m: Any, slot: int, now: int) -> None:
     n_bytes, ses = np.int64(packet["payload_bytes"]), np.int64(packet["ses"])
     if receive(e, slot, now):
         medium_at(m, 0)["delivered"] += n_bytes
-        _store_payload(m, slot, np.int64(ses_at(e, ses)["match_bits"]), offset, n_bytes)
+        source = m["payload"] + slot * medium_at(m, 0)["payload_bytes"]
+        store(data_of(m, 0), o, np.int64(ses_at(e, ses)["match_bits"]), source, offset, n_bytes)
     absorb(o, e, now)
     _pump(m, endpoint, now)
-
-
-@kernel
-def _carry_out(m: Any, step: int) -> None:
-    """Reduce or copy within a rank, or fetch a message that came early."""
-    op, medium = operation_at(m, step), medium_at(m, 0)
-    if op["kind"] == RECV:
-        copy_bytes(_place(m, step), m["early"] + early_place_at(m, step)["first"], op["bytes"])
-        return
-    rank = np.int64(op["rank"])
-    _apply(medium["apply"], views_of(m, 0), op, medium["data_bytes"], medium["scratch_bytes"], rank)
 
 
 @kernel
@@ -162,7 +119,7 @@ def _settle(m: Any, now: int) -> None:
         start_ready(o, e, q, now)
         step = next_local(o)
         while step >= 0:
-            _carry_out(m, step)
+            carry_out(data_of(m, 0), step)
             finish(o, step, now)
             step = next_local(o)
     endpoint = next_kick(o)

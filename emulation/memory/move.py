@@ -9,18 +9,18 @@ from typing import Any
 
 import numpy as np
 
+from emulation.data import data_world
 from emulation.engines import engine_for
 from emulation.events import event_queue
 from emulation.memory import loop
-from emulation.memory.apply import apply_address
-from emulation.memory.state import EARLY, EARLY_PLACE, MEDIUM, MEMORY, PAYLOAD, VIEWS
+from emulation.memory.state import MEDIUM, MEMORY, PAYLOAD
 from emulation.operations import FINISHED, PAUSED, operations
 from uet.base.errors import BadInput, NoAnswer
 from uet.base.jit import World
 from uet.base.tables import Records
 from uet.base.units import PS_PER_US
 from uet.schedule.execute import Buffers
-from uet.schedule.model import RECV, Schedule
+from uet.schedule.model import Schedule
 from uet.transport.settings import chosen, delay_targets
 
 EVENTS_PER_CALL = 2_000_000
@@ -110,31 +110,16 @@ def _world(schedule: Schedule, buffers: Buffers, options: MoveSettings) -> World
     )
     slots = len(engine.table("packet"))
     payload_bytes = int(values["mtu.payload_bytes"])
-    ops = schedule.operations
-    calcs = int((ops["duration_ps"] > 0).sum())
-    early_bytes = np.where(ops["kind"] == RECV, ops["bytes"], 0)
-    places = EARLY_PLACE.zeros(len(ops))
-    places["first"] = np.cumsum(early_bytes) - early_bytes
+    calcs = int((schedule.operations["duration_ps"] > 0).sum())
     tables: dict[str, Records | World] = {
-        "medium": _medium(schedule, buffers, options, payload_bytes),
+        "medium": _medium(options, payload_bytes),
         "payload": PAYLOAD.zeros(slots * payload_bytes),
-        "early": EARLY.zeros(int(early_bytes.sum())),
-        "early_place": places,
-        "operation": ops,
         "engine": engine.world,
         "events": event_queue(1000, 4 * options.latency_ps, slots + calcs),
         "operations": operations(schedule, own, peer),
-        "views": _views(buffers),
+        "data": data_world(schedule, buffers),
     }
     return World(MEMORY, tables)
-
-
-def _views(buffers: Buffers) -> World:
-    flat = {
-        name: rows.reshape(-1).view(VIEWS.tables[name].dtype)
-        for name, rows in (("data", buffers.data), ("scratch", buffers.scratch))
-    }
-    return World(VIEWS, flat)
 
 
 def _values(options: MoveSettings) -> dict[str, float]:
@@ -154,11 +139,10 @@ def _values(options: MoveSettings) -> dict[str, float]:
     return derived | settled
 
 
-def _medium(schedule: Schedule, buffers: Buffers, options: MoveSettings, payload_bytes: int) -> Records:
+def _medium(options: MoveSettings, payload_bytes: int) -> Records:
     row = MEDIUM.zeros(1)
     row["latency_ps"], row["jitter_ps"], row["seed"] = options.latency_ps, options.latency_ps, options.seed
     for name in ("drop", "duplicate", "reorder"):
         row[name] = round(getattr(options.faults, name) * 2**32)
-    row["apply"], row["payload_bytes"] = apply_address(str(buffers.dtype)), payload_bytes
-    row["data_bytes"], row["scratch_bytes"] = schedule.data_bytes, schedule.scratch_bytes
+    row["payload_bytes"] = payload_bytes
     return row

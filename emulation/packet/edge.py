@@ -2,7 +2,7 @@
 
 An edge is one function with a fixed signature and a World of its own:
 
-    edge(simulation, own, event, subject, now) -> 0, or for DEPART and ARRIVE 1 if the packet is lost
+    edge(simulation, own, event, subject, other, now) -> 0; for DEPART and ARRIVE 1 if the packet is lost
 
 It passes packets through their bytes, or through real wires, and moves the payload of schedules. Without
 one, packets cross as records and payload has a length but no content.
@@ -16,12 +16,13 @@ from typing import Any
 from emulation.packet.state import edge_of, network_at
 from uet.base.jit import Hook, World, kernel
 
-EDGE = Hook("edge", 2, 3)
+EDGE = Hook("edge", 2, 4)
 _call = EDGE.call
 
-DEPART, ARRIVE, PLACE, LOCAL = range(4)
+DEPART, ARRIVE, PLACE, LOCAL, TWIN, CLOCK = range(6)
 """Events and their subjects: a packet slot that leaves its host; one that has reached its destination; the
-same slot, once the engine has found its payload new; an operation to be carried out within a rank."""
+same slot, once the engine has found its payload new; an operation to be carried out within a rank; a slot
+that is to be a second copy of the slot `other`; none: the next event is due at `now`, what time is it?"""
 
 
 @dataclass(frozen=True)
@@ -30,9 +31,10 @@ class Edge:
 
     address: int
     world: World
+    paced: bool = False  # it is asked for the time before every event
 
 
 @kernel
-def tell_edge(s: Any, event: int, subject: int, now: int) -> int:
+def tell_edge(s: Any, event: int, subject: int, other: int, now: int) -> int:
     """Call the edge and return its answer; there must be one."""
-    return _call(network_at(s, 0)["edge"], s, edge_of(s, 0), event, subject, now)
+    return _call(network_at(s, 0)["edge"], s, edge_of(s, 0), event, subject, other, now)

@@ -23,7 +23,7 @@ from emulation.operations import (
     runner_at,
     start_ready,
 )
-from emulation.packet.edge import LOCAL, tell_edge
+from emulation.packet.edge import CLOCK, LOCAL, tell_edge
 from emulation.packet.nic import arrive, kick
 from emulation.packet.pfc import PAUSE, on_message
 from emulation.packet.ports import serve, wake
@@ -106,7 +106,7 @@ def _start_and_kick(s: Any, now: int) -> None:
         step = next_local(o)
         while step >= 0:
             if network_at(s, 0)["edge"] != 0:
-                tell_edge(s, LOCAL, step, now)
+                tell_edge(s, LOCAL, step, 0, now)
             finish(o, step, now)
             step = next_local(o)
     endpoint = next_kick(o)
@@ -119,7 +119,7 @@ def _start_and_kick(s: Any, now: int) -> None:
 def run(s: Any, end_ps: int, max_events: int) -> int:
     """Simulate until the schedule is done, `end_ps` is reached or `max_events` events were processed."""
     o, e, q = operations_of(s, 0), engine_of(s, 0), events_of(s, 0)
-    runner = runner_at(o, 0)
+    runner, paced = runner_at(o, 0), network_at(s, 0)["paced"]
     _start_and_kick(s, runner["now_ps"])
     for _ in range(max_events):
         if runner["remaining"] == 0:
@@ -130,6 +130,11 @@ def run(s: Any, end_ps: int, max_events: int) -> int:
             return STUCK
         if now > end_ps:
             return TIME_UP
+        if paced != 0:
+            clock = tell_edge(s, CLOCK, 0, 0, now)
+            if clock < now:
+                return PAUSED
+            now = clock
         runner["now_ps"] = now
         if timer_ps <= event_ps:
             endpoint = on_timer(e, now)

@@ -12,11 +12,13 @@ import numpy as np
 
 from emulation.operations import absorb
 from emulation.packet.edge import ARRIVE, DEPART, PLACE, tell_edge
+from emulation.packet.impair import hold_back, is_lost, twin_of
 from emulation.packet.ports import enqueue, wake
 from emulation.packet.state import (
     engine_of,
     hop_at,
     host_at,
+    impair_at,
     network_at,
     operations_of,
     port_at,
@@ -83,17 +85,27 @@ def _kick_control(s: Any, endpoint: int, now: int) -> None:
 
 @kernel
 def _inject(s: Any, host: int, slot: int, now: int) -> None:
-    """Start a packet's journey."""
-    e, hop, network = engine_of(s, 0), hop_at(s, slot), network_at(s, 0)
-    if network["edge"] != 0 and tell_edge(s, DEPART, slot, now) != 0:
+    """Start a packet's journey, and that of its double if it gets one."""
+    if network_at(s, 0)["edge"] != 0 and tell_edge(s, DEPART, slot, 0, now) != 0:
         _lose(s, slot)
         return
-    packet = packet_at(e, slot)
+    impaired = impair_at(s, 0)["active"] != 0
+    twin = twin_of(s, slot, now) if impaired else -1
+    while slot >= 0:
+        _prepare(s, slot)
+        if not (impaired and hold_back(s, host, slot, now)):
+            forward(s, host, slot, now)
+        slot, twin = twin, -1
+
+
+@kernel
+def _prepare(s: Any, slot: int) -> None:
+    """Fill what the network keeps of a packet under way."""
+    packet, hop = packet_at(engine_of(s, 0), slot), hop_at(s, slot)
     flow = (np.uint64(packet["src"]) << np.uint64(40)) | (np.uint64(packet["dst"]) << np.uint64(16))
     hop["hash"] = mix64(mix64(flow ^ np.uint64(packet["spdcid"])) ^ np.uint64(packet["entropy"]))
     hop["dst"], hop["bytes"], hop["vc"] = host_at(s, np.int64(packet["dst"]))["node"], packet["wire_bytes"], 0
     hop["control"], hop["own"], hop["before"] = (1 if packet["net"] & CONTROL else 0), 1, -1
-    forward(s, host, slot, now)
 
 
 @kernel
@@ -122,11 +134,14 @@ def arrive(s: Any, slot: int, now: int) -> None:
         forward(s, node, slot, now)
         return
     e, edge = engine_of(s, 0), network_at(s, 0)["edge"]
-    if edge != 0 and tell_edge(s, ARRIVE, slot, now) != 0:
+    if impair_at(s, 0)["active"] != 0 and is_lost(s):
+        free_slot(e, slot)
+        return
+    if edge != 0 and tell_edge(s, ARRIVE, slot, 0, now) != 0:
         _lose(s, slot)
         return
     endpoint = np.int64(packet_at(e, slot)["dst"])
     if receive(e, slot, now) and edge != 0:
-        tell_edge(s, PLACE, slot, now)
+        tell_edge(s, PLACE, slot, 0, now)
     absorb(operations_of(s, 0), e, now)
     kick(s, endpoint, now)

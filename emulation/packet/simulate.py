@@ -18,6 +18,7 @@ from emulation.operations import FINISHED, PAUSED, STUCK, TIME_UP, operations
 from emulation.packet import loop
 from emulation.packet.devices import Devices
 from emulation.packet.edge import Edge
+from emulation.packet.impair import Impairments, counts
 from emulation.packet.probe import Paths, longest_path, port_latencies
 from emulation.packet.settings import NetworkSettings, resolve
 from emulation.packet.state import HOP, NETWORK, NO_EDGE, PAUSE_ROW, PORT, PORT_COUNT, SIM
@@ -48,6 +49,7 @@ class SimulationSettings:
     wire: bool = False
     end_ps: int | None = None
     placement: NDArray[np.int64] | None = None
+    impairments: Impairments = field(default_factory=Impairments)
 
 
 @dataclass(frozen=True)
@@ -131,18 +133,23 @@ class Simulation:
             "route": fabric.routes.world,
             "events": events,
             "operations": operations(self.schedule, self.own, self.peer),
+            "impair": self.options.impairments.row(self.options.seed, self._longest_hold_ps()),
             "edge_world": World(NO_EDGE, {}) if self.edge is None else self.edge.world,
         }
         if slots >= 1 << 29 or len(port_rows) >= 1 << 29 or n_ops >= 1 << 29:
             raise BadInput("the simulation has more than 2^29 packets, ports or operations; make it smaller")
         return World(SIM, tables)
 
+    def _longest_hold_ps(self) -> int:
+        """Return for how long a packet may be held back: a base round trip, as far as that can be drawn."""
+        return min(round(self.values["cc.base_rtt_us"] * 1e6), 2**31 - 1)
+
     def _network_row(self) -> Records:
         row, n = NETWORK.zeros(1), self.network
         row["n_hosts"], row["seed"] = self.fabric.n_hosts, self.options.seed
         row["next_hop"] = self.fabric.routes.address
         if self.edge is not None:
-            row["edge"] = self.edge.address
+            row["edge"], row["paced"] = self.edge.address, self.edge.paced
         row["queue_bytes"], row["control_bytes"] = n.queue_bytes, n.control_bytes
         row["ecn_low_bytes"], row["ecn_high_bytes"] = n.ecn_low_bytes, n.ecn_high_bytes
         row["pfc"], row["xoff_bytes"], row["xon_bytes"] = n.pfc, n.xoff_bytes, n.xon_bytes
@@ -226,6 +233,7 @@ class Simulation:
             "drops": int(network["drops"]),
             "ecn_marks": int(network["marks"]),
             "losses": int(network["losses"]),
+            **counts(self.world.tables["impair"][0]),
             "pauses": int(network["pauses"]),
             "paused_us": int(network["paused_ps"]) / 1e6,
             "rto": counters["timeouts"],

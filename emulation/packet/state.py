@@ -17,6 +17,7 @@ NETWORK = table(
     next_hop i8 - address of the fabric's routing kernel
     edge i8 - address of the function at the network's edge, 0 for none
     edge_losses i8 - packets it lost
+    paced i8 - 1: the edge says what time it is when an event is due, 0: the time it is due
     queue_bytes i8 bytes data queue of a port as fast as a NIC
     control_bytes i8 bytes control queue of a port
     ecn_low_bytes i8 bytes no packet is marked below this queue
@@ -104,9 +105,26 @@ HOST = table(
 )
 
 NO_EDGE = WorldLayout("edge_world")
+IMPAIR = table(
+    "impair",
+    """
+    active i8 - 0: no packet is impaired
+    seed i8 - seed of the draws
+    packets i8 - draws so far
+    loss i8 - a packet is lost if 32 random bits are below this
+    burst i8 - likewise: it is the first of a lost burst
+    duplicate i8 - likewise: it leaves its host twice
+    reorder i8 - likewise: it is held back
+    longest_ps i8 ps a packet is held back for less than this, at most 2.1 ms
+    burst_left i8 - packets of the burst still to be lost
+    lost i8 - packets lost
+    doubled i8 - packets doubled
+    held i8 - packets held back
+    """,
+)
 
 SIM = WorldLayout(
-    "sim", NETWORK, PORT, PORT_COUNT, PAUSE_ROW, HOP, HOST, ENGINE, ROUTE, EVENTS, OPERATIONS, NO_EDGE
+    "sim", NETWORK, PORT, PORT_COUNT, PAUSE_ROW, HOP, HOST, ENGINE, ROUTE, EVENTS, OPERATIONS, NO_EDGE, IMPAIR,
 )  # fmt: skip
 
 network_at = SIM.rows("network")
@@ -120,3 +138,4 @@ route_of = SIM.rows("route")
 events_of = SIM.rows("events")
 operations_of = SIM.rows("operations")
 edge_of = SIM.rows("edge_world")
+impair_at = SIM.rows("impair")

@@ -38,7 +38,7 @@ def _through_codec(e: Any, slot: int, room: int) -> int:
     return start if start < 0 else 0
 
 
-def through_codec(s: Any, codec: Any, event: int, slot: int, now: int) -> int:
+def through_codec(s: Any, codec: Any, event: int, slot: int, other: int, now: int) -> int:
     """Pass packets that leave a host through their bytes; one the codec refuses is lost, and a bug."""
     return _through_codec(engine_of(s, 0), slot, codec["room"]) if event == DEPART else 0
 

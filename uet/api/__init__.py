@@ -16,6 +16,7 @@ first used, so that importing `uet` costs nothing.
     machine     doctor
     settings    parameters
     parts       new
+    testbed     plan_testbed run_testbed
     touring     plan_tour tour
     tradeoff    tradeoff
     design      design verify plot
@@ -53,10 +54,12 @@ FUNCTIONS = {
     "own": "uet.api.prices",
     "parameters": "uet.api.settings",
     "place": "uet.api.sharing",
+    "plan_testbed": "uet.api.testbed",
     "plan_tour": "uet.api.touring",
     "plot": "uet.api.design",
     "repair": "uet.api.prices",
     "resilience": "uet.api.sharing",
+    "run_testbed": "uet.api.testbed",
     "show_catalogue": "uet.api.prices",
     "show_topology": "uet.api.show",
     "show_workload": "uet.api.schedules",

@@ -32,6 +32,7 @@ COMMANDS = {
     "plot": ("uet.cli.plot", "Draw a figure of a design."),
     "simulate": ("uet.cli.simulate", "Run a workload on a fabric, packet by packet, or message by message."),
     "sweep": ("uet.cli.sweep", "Design once for each of some budgets, sizes or demands."),
+    "testbed": ("uet.cli.testbed", "Real frames between namespaces, checked to the last byte."),
     "topology": ("uet.cli.topology", "Fabrics: list, show, export, draw."),
     "tour": ("uet.cli.tour", "Design, price, simulate, move and report one specification."),
     "tradeoff": ("uet.cli.tradeoff", "Compare fabrics in bandwidth, cost, flexibility and resilience."),

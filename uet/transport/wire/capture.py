@@ -20,7 +20,7 @@ _LINKS = {LINK_ETHERNET: "ethernet", LINK_RAW: "ip", LINK_IPV4: "ip", LINK_IPV6:
 _PS = 10**12
 _PCAP_TICKS = {0xA1B2C3D4: 10**6, 0xA1B23C4D: 10**9}
 _SECTION, _INTERFACE, _OLD_PACKET, _SIMPLE, _ENHANCED = 0x0A0D0D0A, 1, 2, 3, 6
-_BYTE_ORDER, _RESOLUTION, _OFFSET = 0x1A2B3C4D, 9, 14
+_BYTE_ORDER, _NAME, _RESOLUTION, _OFFSET = 0x1A2B3C4D, 2, 9, 14
 _MAX_BLOCK_BYTES = 1 << 26
 
 
@@ -163,14 +163,30 @@ def _packet(kind: int, body: bytes, order: str, interfaces: list[_Interface]) ->
 
 def write_capture(path: Path, packets: Iterable[tuple[int, bytes]], link: int = LINK_ETHERNET) -> None:
     """Write (time [ps], bytes) packets as pcapng with nanosecond times."""
-    options = struct.pack("<HHB3xHH", _RESOLUTION, 1, 9, 0, 0)
     with path.open("wb") as file:
-        file.write(_block(_SECTION, struct.pack("<IHHq", _BYTE_ORDER, 1, 0, -1)))
-        file.write(_block(_INTERFACE, struct.pack("<HHI", link, 0, 0) + options))
+        writer = CaptureWriter(file, ["any"], link)
         for time_ps, data in packets:
-            ns = time_ps // 1000
-            head = struct.pack("<5I", 0, ns >> 32, ns & 0xFFFFFFFF, len(data), len(data))
-            file.write(_block(_ENHANCED, head + data + bytes(-len(data) % 4)))
+            writer.write(0, time_ps, data)
+
+
+class CaptureWriter:
+    """Writes packets of several interfaces to an open pcapng file, with nanosecond times."""
+
+    def __init__(self, file: BinaryIO, interfaces: Iterable[str], link: int = LINK_ETHERNET) -> None:
+        """Write the section and the interfaces, known by name."""
+        self._file = file
+        file.write(_block(_SECTION, struct.pack("<IHHq", _BYTE_ORDER, 1, 0, -1)))
+        for name in interfaces:
+            text = name.encode()
+            options = struct.pack("<HH", _NAME, len(text)) + text + bytes(-len(text) % 4)
+            options += struct.pack("<HHB3xHH", _RESOLUTION, 1, 9, 0, 0)
+            file.write(_block(_INTERFACE, struct.pack("<HHI", link, 0, 0) + options))
+
+    def write(self, interface: int, time_ps: int, data: bytes) -> None:
+        """Append a packet of one of the interfaces."""
+        ns = time_ps // 1000
+        head = struct.pack("<5I", interface, ns >> 32, ns & 0xFFFFFFFF, len(data), len(data))
+        self._file.write(_block(_ENHANCED, head + data + bytes(-len(data) % 4)))
 
 
 def _block(kind: int, body: bytes) -> bytes:

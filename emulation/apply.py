@@ -8,11 +8,22 @@ from typing import Any
 
 import numpy as np
 
-from emulation.memory.state import APPLY, views
 from uet.base.errors import BadInput
+from uet.base.jit import Hook, WorldLayout
+from uet.base.tables import table
 from uet.schedule.model import OPERATION, REDUCE
 
 CODES = {"uint8": "u1", "int32": "i4", "int64": "i8", "float32": "f4", "float64": "f8"}
+
+
+def views(code: str) -> WorldLayout:
+    """Return the layout that shows all ranks' buffers as elements of a numpy type code."""
+    element = f"value {code} - element"
+    return WorldLayout("views", table("data", element), table("scratch", element))
+
+
+VIEWS = views("u1")
+APPLY = Hook("apply", 2, 3)
 
 
 def _make(code: str) -> tuple[Callable[..., int], np.dtype[Any]]:
@@ -40,6 +51,6 @@ def apply_address(dtype: str) -> int:
     """Compile reduce and copy for elements of `dtype` and return the address. Raises BadInput for others."""
     name = np.dtype(dtype).name
     if name not in CODES:
-        raise BadInput(f"the memory carrier cannot add elements of {name}; use one of {', '.join(CODES)}")
+        raise BadInput(f"real data cannot be added as elements of {name}; use one of {', '.join(CODES)}")
     function, layout = _make(CODES[name])
     return APPLY.address(function, layout, OPERATION.dtype)
