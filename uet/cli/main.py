@@ -16,7 +16,7 @@ from uet.base.errors import Interrupted, UetError
 COMMANDS = {
     "bandwidth": ("uet.cli.bandwidth", "Say what a traffic pattern gets per accelerator of a fabric."),
     "catalogue": ("uet.cli.catalogue", "Price lists: parts with price, power and source."),
-    "compare": ("uet.cli.compare", "Compare two bills: fabrics, or a fabric and a quote."),
+    "compare": ("uet.cli.compare", "Compare the bills of A and B: fabrics, or files with a seller's quote."),
     "completion": ("uet.cli.completion", "Print the completion script of a shell."),
     "cost": ("uet.cli.cost", "Price a fabric and print its bill of materials."),
     "design": (
@@ -25,10 +25,19 @@ COMMANDS = {
     ),
     "doctor": ("uet.cli.doctor", "Say what this machine can do and what is missing."),
     "nccl": ("uet.cli.nccl", "What NCCL would do: algorithm, protocol, channels, threads, time."),
-    "new": ("uet.cli.new", "Write a congestion controller or load balancer to start from."),
-    "parameters": ("uet.cli.parameters", "List all settings, and what controllers derive from them."),
-    "place": ("uet.cli.place", "Put jobs on a fabric; say how well it is shared."),
-    "resilience": ("uet.cli.resilience", "Say what failing parts do to a job on the whole fabric."),
+    "new": ("uet.cli.new", "Write a file with a working congestion controller (cc) or load balancer (lb) of your own."),
+    "parameters": (
+        "uet.cli.parameters",
+        "List all settings with unit and default, and what controllers derive from them.",
+    ),
+    "place": (
+        "uet.cli.place",
+        "Put jobs on a fabric and say what bandwidth they get, and how well the machine is shared.",
+    ),
+    "resilience": (
+        "uet.cli.resilience",
+        "Say how often failing parts interrupt a job on the whole machine, and what they leave of its bandwidth.",
+    ),
     "plot": ("uet.cli.plot", "Draw a figure of a design."),
     "simulate": ("uet.cli.simulate", "Run a workload on a fabric, packet by packet, or message by message."),
     "sweep": ("uet.cli.sweep", "Design once for each of some budgets, sizes or demands."),

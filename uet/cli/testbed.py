@@ -12,7 +12,7 @@ from uet.cli.output import document, finish, print_facts, print_json, print_tabl
 
 @click.group()
 def testbed() -> None:
-    """Real frames between namespaces: the transport engine on a laptop, checked to the last byte."""
+    """Real frames between namespaces, checked to the last byte."""
 
 
 def _retries(context: click.Context, parameter: click.Parameter, value: str | None) -> int | None:
