@@ -28,15 +28,15 @@ COMMANDS = {
     "new": ("uet.cli.new", "Write a file with a working congestion controller (cc) or load balancer (lb) of your own."),
     "parameters": (
         "uet.cli.parameters",
-        "List all settings with unit and default, and what controllers derive from them.",
+        "List all settings with unit and default.",
     ),
     "place": (
         "uet.cli.place",
-        "Put jobs on a fabric and say what bandwidth they get, and how well the machine is shared.",
+        "Put jobs on a fabric and say what bandwidth they get.",
     ),
     "resilience": (
         "uet.cli.resilience",
-        "Say how often failing parts interrupt a job on the whole machine, and what they leave of its bandwidth.",
+        "Say how often failing parts interrupt a job on the whole machine.",
     ),
     "plot": ("uet.cli.plot", "Draw a figure of a design."),
     "simulate": ("uet.cli.simulate", "Run a workload on a fabric, packet by packet, or message by message."),
