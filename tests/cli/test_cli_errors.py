@@ -112,7 +112,7 @@ def test_exit_codes(
     def fail(*_: Any) -> None:
         raise error
 
-    monkeypatch.setattr("uet.api.fabrics.build", fail)
+    monkeypatch.setattr("uet.api.show.build", fail)
     assert complaint in _fails(capsys, code, "topology", "show", "fat-tree:hosts=4")
 
 
@@ -120,7 +120,7 @@ def test_the_traceback_of_a_bug_is_shown_on_request(capsys: Capture, monkeypatch
     def fail(*_: Any) -> None:
         raise ZeroDivisionError
 
-    monkeypatch.setattr("uet.api.fabrics.build", fail)
+    monkeypatch.setattr("uet.api.show.build", fail)
     assert run(["topology", "show", "fat-tree:hosts=4", "--verbose"]) == 1
     assert "Traceback" in capsys.readouterr().err
 
