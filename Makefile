@@ -27,6 +27,8 @@ $(STAMP): pyproject.toml
 demo: $(STAMP)
 	$(BIN)/uet tour examples/hammingmesh-small.yaml --out runs/demo --force --verbose
 	$(BIN)/uet tradeoff examples/hammingmesh-table.yaml --out runs/table --force --verbose
+	$(BIN)/uet design examples/design-gpt3.yaml --time-limit 45 --out runs/design-gpt3 --force --verbose
+	$(BIN)/uet design examples/design-moe.yaml --time-limit 45 --out runs/design-moe --force --verbose
 
 test: $(STAMP)
 	$(BIN)/python -m pytest

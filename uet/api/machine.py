@@ -16,8 +16,8 @@ from typing import Any
 from uet.base.runs import versions
 
 REQUIRED = (
-    "click", "highspy", "matplotlib", "networkx", "numba", "numpy", "platformdirs", "pulp", "pyarrow",
-    "pydantic", "pyyaml", "rich", "scapy", "scipy",
+    "click", "cryptography", "highspy", "matplotlib", "networkx", "numba", "numpy", "platformdirs", "pulp", "pyarrow",
+    "pydantic", "pyroute2", "pyyaml", "rich", "scapy", "scipy",
 )  # fmt: skip
 CAPABILITIES = {"CAP_NET_ADMIN": 12, "CAP_NET_RAW": 13, "CAP_SYS_ADMIN": 21}
 """Capabilities the testbed needs and their bit in /proc/self/status (linux/capability.h)."""
