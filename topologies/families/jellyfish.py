@@ -60,6 +60,14 @@ def random_regular(n: int, degree: int, seed: int) -> tuple[Ints, Ints]:
 
 def _pairing(n: int, degree: int, rng: np.random.Generator) -> Ints:
     """Pair ports at random, then swap ends with random links until there is no loop and no double."""
+    while True:  # in a tiny graph no swap may be left
+        links = _drawn(n, degree, rng)
+        if links is not None:
+            return links
+
+
+def _drawn(n: int, degree: int, rng: np.random.Generator) -> Ints | None:
+    """Return one pairing without loops and doubles; None when 100 tries per link find no swap for one."""
     links = rng.permutation(np.repeat(np.arange(n), degree)).reshape(-1, 2)
     key = links.min(axis=1) * n + links.max(axis=1)
     _, first = np.unique(key, return_index=True)
@@ -68,8 +76,12 @@ def _pairing(n: int, degree: int, rng: np.random.Generator) -> Ints:
     fine &= links[:, 0] != links[:, 1]
     present = set(key[fine].tolist())
     for bad in np.flatnonzero(~fine).tolist():
+        tries = 0
         while not fine[bad]:
+            if tries == 100 * len(links):
+                return None
             _try_swap(n, links, fine, present, bad, int(rng.integers(len(links))))
+            tries += 1
     return links
 
 
