@@ -8,7 +8,7 @@ STAMP := $(VENV)/.installed
 .DEFAULT_GOAL := help
 
 help:
-	@echo "make demo    install into $(VENV) and take the tour of examples/hammingmesh-small.yaml"
+	@echo "make demo    install into $(VENV) and take the tour, the published table and two designs of examples/"
 	@echo "make test    run all tests"
 	@echo "make lint    ruff, ruff format, mypy --strict, import-linter"
 	@echo "make format  let ruff format and sort"
