@@ -4,59 +4,40 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any
 
 import pytest
+from asking import Capture, ask_json, ask_text
 
 from uet.cli.main import run
 
-Capture = pytest.CaptureFixture[str]
 SMALL = "fat-tree:hosts=16,radix=8,levels=2"
 
 
-def _json(capsys: Capture, *arguments: str, code: int = 0) -> dict[str, Any]:
-    assert run([*arguments, "--json"]) == code
-    captured = capsys.readouterr()
-    assert captured.err == ""
-    document: dict[str, Any] = json.loads(captured.out)
-    assert document["schema"].startswith("uet.")
-    assert document["versions"]["python"]
-    assert "seed" in document
-    return document
-
-
-def _text(capsys: Capture, *arguments: str) -> str:
-    assert run(arguments) == 0
-    captured = capsys.readouterr()
-    assert captured.err == ""
-    return captured.out
-
-
 def test_topology_show(capsys: Capture) -> None:
-    shown = _json(capsys, "topology", "show", "hammingmesh:board=2x2,grid=16x16,planes=4")
+    shown = ask_json(capsys, "topology", "show", "hammingmesh:board=2x2,grid=16x16,planes=4")
     assert shown["schema"] == "uet.topology.show/1"
     counts = {key: shown[key] for key in ("hosts", "switches", "planes", "diameter", "injection_gbps")}
     assert counts == {"hosts": 1024, "switches": 128, "planes": 4, "diameter": 4, "injection_gbps": 6400}
     assert shown["cables"] == {"dac": 4096, "aoc": 4096}
     assert shown["link_classes"] == {"trace": 4096, "dac": 4096, "aoc": 4096}
     assert shown["links"] == sum(shown["link_classes"].values())
-    assert "1,024" in _text(capsys, "topology", "show", "hammingmesh:board=2x2,grid=16x16,planes=4")
+    assert "1,024" in ask_text(capsys, "topology", "show", "hammingmesh:board=2x2,grid=16x16,planes=4")
 
 
 def test_a_spec_may_be_a_file(capsys: Capture, tmp_path: Path) -> None:
     (tmp_path / "tree.yaml").write_text("family: fat-tree\nhosts: 16\nradix: 8\n")
-    from_file = _json(capsys, "topology", "show", str(tmp_path / "tree.yaml"))
+    from_file = ask_json(capsys, "topology", "show", str(tmp_path / "tree.yaml"))
     assert from_file["hosts"] == 16
-    assert from_file["switches"] == _json(capsys, "topology", "show", SMALL)["switches"]
+    assert from_file["switches"] == ask_json(capsys, "topology", "show", SMALL)["switches"]
 
 
 def test_topology_list_names_every_family_and_key(capsys: Capture) -> None:
-    families = {f["name"]: f for f in _json(capsys, "topology", "list")["families"]}
+    families = {f["name"]: f for f in ask_json(capsys, "topology", "list")["families"]}
     assert {"fat-tree", "hammingmesh"} <= set(families)
     for family in families.values():
         assert family["summary"]
         assert all(key["meaning"] for key in family["keys"])
-    text = _text(capsys, "topology", "list")
+    text = ask_text(capsys, "topology", "list")
     assert all(name in text for name in families)
 
 
@@ -65,13 +46,13 @@ def test_topology_export(capsys: Capture, tmp_path: Path, suffix: str) -> None:
     import networkx as nx
 
     path = tmp_path / f"fabric.{suffix}"
-    assert _json(capsys, "topology", "export", SMALL, str(path))["file"] == str(path)
+    assert ask_json(capsys, "topology", "export", SMALL, str(path))["file"] == str(path)
     assert run(["topology", "export", SMALL, str(path)]) == 2  # exists
     assert "--force" in capsys.readouterr().err
-    assert _text(capsys, "topology", "export", SMALL, str(path), "--force").strip() == str(path)
+    assert ask_text(capsys, "topology", "export", SMALL, str(path), "--force").strip() == str(path)
     hosts, links = 16, 16 + 16
     if suffix == "json":
-        assert _json(capsys, "topology", "show", str(path))["links"] == links
+        assert ask_json(capsys, "topology", "show", str(path))["links"] == links
     elif suffix == "graphml":
         graph = nx.read_graphml(path)
         assert sum(kind == "host" for _, kind in graph.nodes(data="kind")) == hosts
@@ -83,38 +64,40 @@ def test_topology_export(capsys: Capture, tmp_path: Path, suffix: str) -> None:
 @pytest.mark.parametrize("spec", [SMALL, "hammingmesh:board=2x2,grid=3x3", "fat-tree:hosts=64,radix=8,levels=3"])
 def test_topology_draw(capsys: Capture, tmp_path: Path, spec: str) -> None:
     path = tmp_path / "fabric.png"
-    _text(capsys, "topology", "draw", spec, str(path))
+    ask_text(capsys, "topology", "draw", spec, str(path))
     assert path.read_bytes().startswith(b"\x89PNG")
 
 
 def test_cost_is_the_published_one_to_the_dollar(capsys: Capture) -> None:
-    tree = _json(capsys, "cost", "fat-tree:hosts=1024,radix=64,levels=2,planes=16", "--catalogue", "hammingmesh-2022")
+    tree = ask_json(
+        capsys, "cost", "fat-tree:hosts=1024,radix=64,levels=2,planes=16", "--catalogue", "hammingmesh-2022"
+    )
     assert (tree["cost_usd"], tree["switches"], tree["cables"]) == (25303040, 768, {"dac": 16384, "aoc": 16384})
-    mesh = _json(capsys, "cost", "hammingmesh:board=2x2,grid=16x16,planes=4", "--catalogue", "hammingmesh-2022")
+    mesh = ask_json(capsys, "cost", "hammingmesh:board=2x2,grid=16x16,planes=4", "--catalogue", "hammingmesh-2022")
     assert (mesh["cost_usd"], mesh["switches"], mesh["cables"]) == (5411840, 128, {"dac": 4096, "aoc": 4096})
     for bill in (tree, mesh):
         assert bill["per_accelerator_usd"] == bill["cost_usd"] / 1024
         assert sum(line["total_usd"] for line in bill["bom"]) == bill["cost_usd"]
         assert bill["power_w"] == sum(line["power_w"] for line in bill["bom"])
-    assert "5,411,840 USD" in _text(capsys, "cost", "hammingmesh:board=2x2,grid=16x16,planes=4")
+    assert "5,411,840 USD" in ask_text(capsys, "cost", "hammingmesh:board=2x2,grid=16x16,planes=4")
 
 
 def test_catalogues(capsys: Capture) -> None:
-    names = [c["name"] for c in _json(capsys, "catalogue", "list")["catalogues"]]
+    names = [c["name"] for c in ask_json(capsys, "catalogue", "list")["catalogues"]]
     assert "hammingmesh-2022" in names
-    prices = {p["kind"]: p["price_usd"] for p in _json(capsys, "catalogue", "show", "hammingmesh-2022")["part"]}
+    prices = {p["kind"]: p["price_usd"] for p in ask_json(capsys, "catalogue", "show", "hammingmesh-2022")["part"]}
     assert prices == {"switch": 14280, "dac": 272, "aoc": 603}
     for name in names:
-        assert name in _text(capsys, "catalogue", "list")
-        assert "source:" in _text(capsys, "catalogue", "show", name)
+        assert name in ask_text(capsys, "catalogue", "list")
+        assert "source:" in ask_text(capsys, "catalogue", "show", name)
 
 
 def test_workload_show(capsys: Capture) -> None:
-    shown = _json(capsys, "workload", "show", "allreduce:algorithm=ring,size=1MiB", "--ranks", "16")
+    shown = ask_json(capsys, "workload", "show", "allreduce:algorithm=ring,size=1MiB", "--ranks", "16")
     assert (shown["steps"], shown["messages"], shown["pairs"]) == (30, 16 * 30, 16)
     assert shown["total_bytes"] == 16 * 30 * 2**20 // 16
     assert shown["operations"] == {"send": 480, "recv": 480, "reduce": 240, "copy": 0, "calc": 0}
-    assert "30" in _text(capsys, "workload", "show", "allreduce:size=1MiB", "--ranks", "16")
+    assert "30" in ask_text(capsys, "workload", "show", "allreduce:size=1MiB", "--ranks", "16")
 
 
 def test_simulate_leaves_a_run_folder(capsys: Capture, tmp_path: Path) -> None:
@@ -122,7 +105,7 @@ def test_simulate_leaves_a_run_folder(capsys: Capture, tmp_path: Path) -> None:
 
     out = tmp_path / "run"
     command = ["simulate", "permutation:size=64KiB", "--on", SMALL, "--seed", "5", "--out", str(out)]
-    document = _json(capsys, *command)
+    document = ask_json(capsys, *command)
     assert document["schema"] == "uet.simulate/1"
     assert document["seed"] == 5
     assert document["flows"] == document["finished"] == 16
@@ -141,25 +124,25 @@ def test_simulate_leaves_a_run_folder(capsys: Capture, tmp_path: Path) -> None:
     assert (manifest["status"], manifest["seed"], manifest["profile"]) == ("complete", 5, "uet-1.0")
     assert run(command) == 2  # the folder exists
     capsys.readouterr()
-    again = _json(capsys, *command, "--force")
+    again = ask_json(capsys, *command, "--force")
     assert again["folder"] == str(out)
     assert json.loads((out / "manifest.json").read_text())["digests"] == manifest["digests"]
 
 
 def test_simulate_tells_people_the_same(capsys: Capture, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("UET_SEED", "7")
-    text = _text(capsys, "simulate", "permutation:size=16KiB", "--on", SMALL, "--quiet")
+    text = ask_text(capsys, "simulate", "permutation:size=16KiB", "--on", SMALL, "--quiet")
     assert "16 of 16 finished" in text
     assert run(["simulate", "permutation:size=16KiB", "--on", SMALL, "--verbose"]) == 0
     assert "preparing kernels" in capsys.readouterr().err
     monkeypatch.delenv("UET_SEED")
     monkeypatch.setenv("UET_SIMULATE_SEED", "8")
-    assert _json(capsys, "simulate", "permutation:size=16KiB", "--on", SMALL)["seed"] == 8
+    assert ask_json(capsys, "simulate", "permutation:size=16KiB", "--on", SMALL)["seed"] == 8
 
 
 def test_a_run_that_is_cut_short_is_told_with_exit_code_3_and_kept(capsys: Capture, tmp_path: Path) -> None:
     command = ["simulate", "permutation:size=1MiB", "--on", SMALL, "--end", "3us", "--out", str(tmp_path / "run")]
-    document = _json(capsys, *command, code=3)
+    document = ask_json(capsys, *command, code=3)
     assert document["schema"] == "uet.simulate/1"
     assert document["status"] == "unfinished"
     assert document["finished"] < document["flows"]
@@ -184,7 +167,7 @@ def test_an_interrupted_run_is_kept_and_marked(
     monkeypatch.setattr("emulation.packet.warmup.warm_up", lambda fabric, settings: 0.0)
     monkeypatch.setattr(Simulation, "advance", interrupted)
     command = ["simulate", "permutation:size=1MiB", "--on", SMALL, "--out", str(tmp_path / "run")]
-    document = _json(capsys, *command, code=130)
+    document = ask_json(capsys, *command, code=130)
     assert document["status"] == "partial"
     assert document["events"] > 0
     assert json.loads((tmp_path / "run" / "manifest.json").read_text())["status"] == "partial"
@@ -192,9 +175,11 @@ def test_an_interrupted_run_is_kept_and_marked(
 
 def test_settings_reach_the_simulation(capsys: Capture) -> None:
     command = ["simulate", "permutation:size=64KiB", "--on", SMALL]
-    plain = _json(capsys, *command)
+    plain = ask_json(capsys, *command)
     assert plain["settings"]["lb.entropies"] == 64
-    small = _json(capsys, *command, "--set", "lb.entropies=1", "--payload", "1024", "--no-trim", "--profile", "htsim")
+    small = ask_json(
+        capsys, *command, "--set", "lb.entropies=1", "--payload", "1024", "--no-trim", "--profile", "htsim"
+    )
     assert small["settings"]["lb.entropies"] == 1
     assert small["data_packets"] == 4 * plain["data_packets"]
     assert small["network"]["trimming"] is False
@@ -203,7 +188,7 @@ def test_settings_reach_the_simulation(capsys: Capture) -> None:
 
 def test_passing_packets_through_their_bytes_changes_nothing(capsys: Capture) -> None:
     command = ["simulate", "permutation:size=64KiB", "--on", SMALL]
-    plain, bytes_ = _json(capsys, *command), _json(capsys, *command, "--wire")
+    plain, bytes_ = ask_json(capsys, *command), ask_json(capsys, *command, "--wire")
     assert plain["wire_refusals"] is None
     assert bytes_["wire_refusals"] == 0
     for name in ("fct_us", "finish_us", "events", "acks", "trims"):
@@ -212,29 +197,29 @@ def test_passing_packets_through_their_bytes_changes_nothing(capsys: Capture) ->
 
 def test_a_connection_matrix_runs_with_the_profile_of_htsim(capsys: Capture, tmp_path: Path) -> None:
     (tmp_path / "two.cm").write_text("Nodes 16\nConnections 2\n0->1 start 0 size 10000\n2->3 start 5 size 20000\n")
-    document = _json(capsys, "simulate", str(tmp_path / "two.cm"), "--on", SMALL)
+    document = ask_json(capsys, "simulate", str(tmp_path / "two.cm"), "--on", SMALL)
     assert (document["flows"], document["profile"]) == (2, "htsim")
 
 
 def test_parameters_list_units_and_defaults(capsys: Capture) -> None:
-    rows = _json(capsys, "parameters")["parameters"]
+    rows = ask_json(capsys, "parameters")["parameters"]
     found = {row["key"]: row for row in rows}
     assert found["lb.entropies"]["default"] == 64
     assert {"queue.bdp", "rto.init_us", "ack.trigger_bytes"} <= set(found)
     assert all(row["meaning"] for row in rows)
-    assert "lb.entropies" in _text(capsys, "parameters", "--profile", "htsim")
+    assert "lb.entropies" in ask_text(capsys, "parameters", "--profile", "htsim")
 
 
 def test_parameters_show_what_controllers_derive_from_a_network(capsys: Capture) -> None:
     network = ["--linkspeed-gbps", "1200", "--rtt-us", "10", "--payload", "1000"]
-    shown = _json(capsys, "parameters", *network)
+    shown = ask_json(capsys, "parameters", *network)
     nscc = shown["derived"]["nscc"]
     assert (nscc["scaling_a"], nscc["scaling_b"], nscc["target_qdelay_us"]) == (10, 0.625, 7.5)
     assert (nscc["bdp_bytes"], nscc["max_wnd_bytes"]) == (1_500_000, 2_250_000)
     assert (nscc["fi"], nscc["fi_scale"], nscc["eta"], nscc["alpha"]) == (50_000, 2.5, 1_500, 10 / 3)
     assert (nscc["qa_period_us"], nscc["qa_threshold_us"]) == (17.5, None)
     assert "1000 bytes is not legal" in shown["warnings"][0]
-    dropping = _json(capsys, "parameters", *network, "--set", "trim.enabled=0")["derived"]["nscc"]
+    dropping = ask_json(capsys, "parameters", *network, "--set", "trim.enabled=0")["derived"]["nscc"]
     assert (dropping["target_qdelay_us"], dropping["qa_threshold_us"]) == (10, 40)
     values = {row["key"]: row["value"] for row in shown["parameters"]}
     assert (values["cc.window_bytes"], values["queue.bdp"], values["ecn.last_hop"]) == (2_250_000, 1, 1)
@@ -245,10 +230,10 @@ def test_parameters_show_what_controllers_derive_from_a_network(capsys: Capture)
 
 def test_new_writes_parts_that_load(capsys: Capture, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    made = _json(capsys, "new", "cc", "Mine")
+    made = ask_json(capsys, "new", "cc", "Mine")
     assert (made["file"], made["option"]) == ("mine.py", "--cc ./mine.py:Mine")
     assert len((tmp_path / "mine.py").read_text().splitlines()) <= 60
-    assert "--lb ./other.py:Mine" in _text(capsys, "new", "lb", "Mine", "--file", "other.py")
+    assert "--lb ./other.py:Mine" in ask_text(capsys, "new", "lb", "Mine", "--file", "other.py")
     assert run(["new", "cc", "Mine"]) == 2
     assert "mine.py is there already" in capsys.readouterr().err
     assert run(["new", "cc", "Mine", "--force"]) == 0
@@ -259,17 +244,17 @@ def test_new_writes_parts_that_load(capsys: Capture, tmp_path: Path, monkeypatch
 
 def test_wire(capsys: Capture, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     packet = "1184fffe0001000100010001"  # a RUD request that opens a PDC
-    decoded = _json(capsys, "wire", "decode", packet, "--link", "uet")
+    decoded = ask_json(capsys, "wire", "decode", packet, "--link", "uet")
     assert decoded["headers"][0]["name"] == "pds.rud_req"
     assert decoded["headers"][0]["fields"]["psn"] == 0x10001
     (tmp_path / "packet.json").write_text(json.dumps(decoded))
-    assert _json(capsys, "wire", "encode", str(tmp_path / "packet.json"))["hex"] == packet
-    assert _text(capsys, "wire", "encode", str(tmp_path / "packet.json")).strip() == packet
-    assert "RUD_REQ" in _text(capsys, "wire", "decode", packet, "--link", "uet")
-    fields = _json(capsys, "wire", "describe", "pds.ack_cc")["fields"]
+    assert ask_json(capsys, "wire", "encode", str(tmp_path / "packet.json"))["hex"] == packet
+    assert ask_text(capsys, "wire", "encode", str(tmp_path / "packet.json")).strip() == packet
+    assert "RUD_REQ" in ask_text(capsys, "wire", "decode", packet, "--link", "uet")
+    fields = ask_json(capsys, "wire", "describe", "pds.ack_cc")["fields"]
     assert "sack_bitmap" in [f["name"] for f in fields]
-    assert "sack_bitmap" in _text(capsys, "wire", "describe", "pds.ack_cc")
-    unread = _json(capsys, "wire", "decode", "00", code=2)
+    assert "sack_bitmap" in ask_text(capsys, "wire", "describe", "pds.ack_cc")
+    unread = ask_json(capsys, "wire", "decode", "00", code=2)
     assert unread["headers"] == []
     assert unread["errors"]
 
@@ -280,14 +265,14 @@ def test_wire_decodes_captures(capsys: Capture, tmp_path: Path) -> None:
     path = tmp_path / "two.pcapng"
     frame = bytes.fromhex("ffffffffffff0011223344550800") + bytes(46)
     write_capture(path, [(1000, frame), (2000, frame)])
-    packets = _json(capsys, "wire", "decode", str(path))["packets"]
+    packets = ask_json(capsys, "wire", "decode", str(path))["packets"]
     assert [(p["number"], p["time_ps"]) for p in packets] == [(1, 1000), (2, 2000)]
     assert all(p["headers"][0]["name"] == "eth" for p in packets)
-    assert "packet 2" in _text(capsys, "wire", "decode", str(path))
+    assert "packet 2" in ask_text(capsys, "wire", "decode", str(path))
 
 
 def test_doctor(capsys: Capture) -> None:
-    document = _json(capsys, "doctor")
+    document = ask_json(capsys, "doctor")
     checks = {c["name"]: c for c in document["checks"]}
     assert checks["python"]["ok"] is True
     assert checks["libraries"]["ok"] is True
@@ -295,32 +280,32 @@ def test_doctor(capsys: Capture) -> None:
     for check in checks.values():
         assert check["value"]
         assert check["remedy"] if check["ok"] is False else True
-    assert "This machine" in _text(capsys, "doctor")
+    assert "This machine" in ask_text(capsys, "doctor")
 
 
 @pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
 def test_completion(capsys: Capture, shell: str) -> None:
-    assert "_UET_COMPLETE" in _text(capsys, "completion", shell)
+    assert "_UET_COMPLETE" in ask_text(capsys, "completion", shell)
 
 
 def test_bandwidth(capsys: Capture, tmp_path: Path) -> None:
-    found = _json(capsys, "bandwidth", "hammingmesh:board=2x2,grid=4x4")
+    found = ask_json(capsys, "bandwidth", "hammingmesh:board=2x2,grid=4x4")
     assert found["fraction"] == found["fraction_uncapped"] == pytest.approx(63 / (2 * 8 * 4 * 3))
     assert found["gbps_per_accelerator"] == pytest.approx(found["fraction"] * 6400)
     assert found["lower"] <= found["upper"] and found["exact"] and found["method"]
     assert found["domain"] == "scale-out" and found["fraction_of_peak"] is None and found["profile"] is None
     picture = tmp_path / "profile.png"
     arguments = ("bandwidth", SMALL, "--pattern", "allreduce", "--fail", "switch leaf0", "--plot", str(picture))
-    profile = _json(capsys, *arguments)
+    profile = ask_json(capsys, *arguments)
     assert profile["cut_off"] == 4 and picture.stat().st_size > 5000
     assert [step["size"] for step in profile["profile"]] == [2, 4, 12]
     assert {"gbps_per_accelerator", "lower", "upper", "domain"} <= set(profile["profile"][0]["best"])
     assert run(arguments) == 2  # the picture exists
     assert "--force" in capsys.readouterr().err
-    assert "Locality profile" in _text(capsys, "bandwidth", SMALL, "--by-size")
+    assert "Locality profile" in ask_text(capsys, "bandwidth", SMALL, "--by-size")
 
 
 def test_bandwidth_without_anybody_to_talk_to(capsys: Capture) -> None:
     leaves = "; ".join(f"switch leaf{k}" for k in range(4))
-    found = _json(capsys, "bandwidth", SMALL, "--fail", leaves, code=3)
+    found = ask_json(capsys, "bandwidth", SMALL, "--fail", leaves, code=3)
     assert "fewer than two accelerators" in found["errors"][0]

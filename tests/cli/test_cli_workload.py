@@ -4,24 +4,15 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any
 
 import pytest
+from asking import Capture, ask_json
 
 from uet.cli.main import run
 
-Capture = pytest.CaptureFixture[str]
 MISMATCH = "num_ranks 2\nrank 0 {\n/* not\nthis */ recv 10b from 1 tag 1\n}\nrank 1 {\na: send 10b to 0 tag 2\n}\n"
 DOUBLED = "num_ranks 1\nrank 0 {\na: calc 5\na: calc 6\nb: calc 1\nb requires a\n}\n"
 CIRCLE = "num_ranks 1\nrank 0 {\na: calc 5\nb: calc 6\nb requires a\na requires b\n}\n"
-
-
-def _json(capsys: Capture, *arguments: str, code: int = 0) -> dict[str, Any]:
-    assert run([*arguments, "--json"]) == code
-    captured = capsys.readouterr()
-    assert captured.err == ""
-    document: dict[str, Any] = json.loads(captured.out)
-    return document
 
 
 @pytest.fixture(autouse=True)
@@ -36,37 +27,37 @@ MAKE = ["workload", "make", "collective", "--op", "allreduce", "--ranks", "8", "
 
 
 def test_a_collective_becomes_a_file_that_runs(capsys: Capture) -> None:
-    made = _json(capsys, *MAKE, "--algorithm", "ring", "--out", "a.goal")
+    made = ask_json(capsys, *MAKE, "--algorithm", "ring", "--out", "a.goal")
     assert (made["ranks"], made["messages"], made["steps"], made["total_bytes"]) == (8, 112, 14, 112 * 128)
-    assert _json(capsys, "workload", "convert", "a.goal")["file"] == "a.bin"
-    assert _json(capsys, "workload", "convert", "a.bin", "b.goal")["bytes"] == Path("b.goal").stat().st_size
-    shown = _json(capsys, "workload", "show", "b.goal")
+    assert ask_json(capsys, "workload", "convert", "a.goal")["file"] == "a.bin"
+    assert ask_json(capsys, "workload", "convert", "a.bin", "b.goal")["bytes"] == Path("b.goal").stat().st_size
+    shown = ask_json(capsys, "workload", "show", "b.goal")
     assert {k: v for k, v in shown.items() if k != "name"} | {"schema": "", "file": "a.goal"} == {
         k: v for k, v in made.items() if k != "name"
     } | {"schema": "", "seed": 1}
-    assert _json(capsys, "workload", "check", "b.goal")["ok"] is True
+    assert ask_json(capsys, "workload", "check", "b.goal")["ok"] is True
     loggops = ["--backend", "loggops", "--loggops", "L=2500,o=1500,g=1000,G=6,O=0,S=65535"]
-    ran = _json(capsys, "simulate", "a.bin", *loggops, "--out", "run")
+    ran = ask_json(capsys, "simulate", "a.bin", *loggops, "--out", "run")
     assert (ran["ranks"], ran["sends"], ran["recvs"], ran["calcs"], ran["events"]) == (8, 112, 112, 56, 392)
     assert ran["finish_ns"] == [14 * (2 * 1500 + 2500 + 127 * 6)] * 8
     assert (ran["max_ns"], ran["all_ops_executed"], ran["unmatched"]) == (max(ran["finish_ns"]), True, [])
     assert min(ran[k] for k in ("cpu_s", "startup_s", "compile_s")) >= 0
     assert json.loads(Path("run/summary.json").read_text())["max_ns"] == ran["max_ns"]
     spec = ["simulate", "allreduce:algorithm=ring,size=1KiB", "--ranks", "8"]
-    assert _json(capsys, *spec, *loggops)["finish_ns"] == ran["finish_ns"]
-    packets = _json(capsys, "simulate", "a.goal", "--on", "fat-tree:hosts=8,radix=8,levels=2")
+    assert ask_json(capsys, *spec, *loggops)["finish_ns"] == ran["finish_ns"]
+    packets = ask_json(capsys, "simulate", "a.goal", "--on", "fat-tree:hosts=8,radix=8,levels=2")
     assert (packets["flows"], packets["finished"]) == (112, 112)
 
 
 def test_keys_of_a_collective(capsys: Capture) -> None:
     arguments = [*MAKE, "--key", "dtype=uint8", "--reduce-ps-per-byte", "1000", "--out", "a.goal"]
-    assert _json(capsys, *arguments)["max_calc_us"] == 7 * 0.128
+    assert ask_json(capsys, *arguments)["max_calc_us"] == 7 * 0.128
     assert run([*MAKE, "--key", "dtype", "--out", "b.goal"]) == 2
     assert "--key dtype: write key=value, such as root=3" in capsys.readouterr().err
 
 
 def test_a_deadlock_exits_3_and_names_ranks_operations_and_lines(capsys: Capture) -> None:
-    found = _json(capsys, "simulate", "mismatch.goal", "--backend", "loggops", code=3)
+    found = ask_json(capsys, "simulate", "mismatch.goal", "--backend", "loggops", code=3)
     assert found["all_ops_executed"] is False and found["status"] == "deadlock"
     assert [(u["rank"], u["operation"], u["kind"], u["peer"], u["tag"], u["line"]) for u in found["unmatched"]] == [
         (0, 0, "recv", 1, 1, 4),
@@ -75,20 +66,22 @@ def test_a_deadlock_exits_3_and_names_ranks_operations_and_lines(capsys: Capture
     assert "rank 0 operation 0 (line 4) recv 10 bytes from rank 1 tag 1" in found["errors"][0]
     assert run(["simulate", "mismatch.goal", "--backend", "loggops"]) == 3
     assert capsys.readouterr().err.startswith("uet: mismatch.goal: deadlock")
-    circle = _json(capsys, "simulate", "circle.goal", "--backend", "loggops", code=3)
+    circle = ask_json(capsys, "simulate", "circle.goal", "--backend", "loggops", code=3)
     assert "rank 0 operation 1 (line 4) calc -> rank 0 operation 0 (line 3) calc -> rank 0" in circle["errors"][1]
 
 
 def test_check_tells_problems_and_warnings(capsys: Capture) -> None:
-    found = _json(capsys, "workload", "check", "mismatch.goal", code=3)
+    found = ask_json(capsys, "workload", "check", "mismatch.goal", code=3)
     assert found["ok"] is False and len(found["problems"]) == 2 and "(line 7) send" in found["problems"][0]
-    assert "circle" in _json(capsys, "workload", "check", "circle.goal", code=3)["problems"][0]
-    doubled = _json(capsys, "workload", "check", "doubled.goal")
+    assert "circle" in ask_json(capsys, "workload", "check", "circle.goal", code=3)["problems"][0]
+    doubled = ask_json(capsys, "workload", "check", "doubled.goal")
     assert doubled["ok"] and "doubled.goal:4:1: the label is defined above already" in doubled["warnings"][0]
     wild = "num_ranks 2\nrank 0 {\nrecv 1b from -1\nrecv 1b from -1\n}\nrank 1 {\nsend 1b to 0\n}\n"
     Path("wild.goal").write_text(wild)
-    assert "rank 0 operation 1 (line 4) recv" in _json(capsys, "workload", "check", "wild.goal", code=3)["problems"][0]
-    assert _json(capsys, "workload", "show", "wild.goal")["steps"] is None
+    assert (
+        "rank 0 operation 1 (line 4) recv" in ask_json(capsys, "workload", "check", "wild.goal", code=3)["problems"][0]
+    )
+    assert ask_json(capsys, "workload", "show", "wild.goal")["steps"] is None
 
 
 def test_jobs_are_merged_and_slow_each_other(capsys: Capture) -> None:
@@ -104,7 +97,7 @@ def test_jobs_are_merged_and_slow_each_other(capsys: Capture) -> None:
     capsys.readouterr()
     text = Path("jobs.yaml").read_text().replace("  - {work: mismatch.goal, hosts: '1,8'}\n", "")
     Path("jobs.yaml").write_text(text)
-    ran = _json(capsys, "simulate", "jobs.yaml", "--on", "fat-tree:hosts=16,radix=8,levels=2", "--out", "run")
+    ran = ask_json(capsys, "simulate", "jobs.yaml", "--on", "fat-tree:hosts=16,radix=8,levels=2", "--out", "run")
     a, b = ran["jobs"]
     assert (a["name"], a["ranks"], a["start_us"]) == ("a", 4, 0)
     assert (b["name"], b["ranks"], b["start_us"]) == ("b", 3, 3)
