@@ -14,6 +14,7 @@ import numpy as np
 from emulation.data import data_world
 from emulation.packet.devices import Devices
 from emulation.packet.edge import EDGE, Edge
+from emulation.packet.settings import NETWORK_PARAMETERS
 from emulation.packet.simulate import Result, Simulation, SimulationSettings
 from emulation.packet.state import SIM
 from emulation.testbed.addresses import MAX_HOSTS, ip, mac
@@ -28,6 +29,7 @@ from uet.base.tables import Records
 from uet.schedule.execute import Buffers, random_data
 from uet.schedule.model import Schedule
 from uet.schedule.verify import check_result
+from uet.transport.settings import chosen
 from uet.transport.wire.capture import CaptureWriter
 from uet.transport.wire.path import PATH, make_path
 from uet.transport.wire.rewrite import MIN_TRIM_UET_BYTES
@@ -127,14 +129,7 @@ class Testbed:
         return Edge(address, self._world, paced=self.settings.clock == "wall")
 
     def _frame_room(self) -> int:
-        payload = int(self.simulation_payload_bytes)
-        return -(-(payload + FRAME_HEADROOM_BYTES) // 64) * 64
-
-    @property
-    def simulation_payload_bytes(self) -> int:
-        """Payload of a full packet [bytes]."""
-        overrides = self.settings.simulation.overrides
-        return int(overrides.get("mtu.payload_bytes", 4096))
+        return -(-(_payload_bytes(self.settings) + FRAME_HEADROOM_BYTES) // 64) * 64
 
     def _bed_row(self, capturing: bool) -> Records:
         row = BED.zeros(1)
@@ -237,6 +232,13 @@ _FROM_SIMULATION = (
 )  # fmt: skip
 
 
+def _payload_bytes(settings: TestbedSettings) -> int:
+    """Return the payload of a full packet."""
+    simulation = settings.simulation
+    network = [p.key for p in NETWORK_PARAMETERS]
+    return int(chosen(simulation.profile, simulation.overrides, network)["mtu.payload_bytes"])
+
+
 def _check(fabric: Fabric, schedule: Schedule, settings: TestbedSettings) -> None:
     """Raise BadInput for what cannot be run on a testbed."""
     wrong = []
@@ -246,9 +248,9 @@ def _check(fabric: Fabric, schedule: Schedule, settings: TestbedSettings) -> Non
         wrong.append(f"{fabric.spec} has more hosts than the testbed has addresses")
     if settings.ip_version not in (4, 6):
         wrong.append(f"IP version {settings.ip_version} does not exist; choose 4 or 6")
-    payload = settings.simulation.overrides.get("mtu.payload_bytes", 4096)
+    payload = _payload_bytes(settings)
     if payload + FRAME_HEADROOM_BYTES > LARGEST_FRAME_BYTES:
-        wrong.append(f"mtu.payload_bytes={payload:g} does not fit the frames of a veth pair; choose 1024 to 8192")
+        wrong.append(f"mtu.payload_bytes={payload} does not fit the frames of a veth pair; choose 1024 to 8192")
     if settings.dilation is not None and settings.dilation <= 0:
         wrong.append(f"a dilation of {settings.dilation:g} is none; choose 1 or more")
     if schedule.data_bytes == 0:
