@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-REFERENCE_GBPS, REFERENCE_RTT_US = 100, 12
+REFERENCE_RTT_US = 12
 REFERENCE_BDP_BYTES = 150_000
 UNIT_BYTES = 256
 

@@ -153,16 +153,3 @@ def control_packet(e: Any, pdc: int, ctl: int, psn: int, opaque: int, argument: 
 def repeat_ack(e: Any, pdc: int, slot: int, number: int, exact: int, now: int) -> None:
     """Do as `answer_ack`, for callers that seldom need it."""
     answer_ack(e, pdc, slot, number, exact, now)
-
-
-@rare_kernel
-def fresh_ack(e: Any, pdc: int, number: int, now: int) -> None:
-    """Queue an ACK about packet `number` that no packet at hand asks for; the peer's timer helps if no slot is free."""
-    slot = take_slot(e)
-    if slot < 0:
-        note(e, NO_SLOT, now, np.int64(pdc_at(e, pdc)["endpoint"]), pdc, -1)
-        return
-    p, packet = pdc_at(e, pdc), packet_at(e, slot)
-    packet["src"], packet["dst"], packet["spdcid"] = p["peer"], p["endpoint"], p["peer_pdcid"]
-    packet["pds_flags"], packet["net"], packet["entropy"] = 0, 0, 0
-    repeat_ack(e, pdc, slot, number, 1, now)

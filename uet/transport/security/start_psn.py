@@ -12,8 +12,6 @@ from uet.base.errors import BadInput, nearest
 from uet.base.rng import draw
 
 METHODS = ("0-rtt", "1-rtt")
-LIMIT_PSN_RANGE = 1 << 31
-"""A PDC is closed when it has used that many PSNs."""
 
 _HALF, _MASK = 1 << 31, 0xFFFFFFFF
 
