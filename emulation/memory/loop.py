@@ -25,17 +25,15 @@ from emulation.operations import (
     start_ready,
 )
 from uet.base.jit import copy_bytes, kernel
-from uet.base.rng import draw
+from uet.base.rng import draw, strikes
 from uet.transport.expiry import on_timer
 from uet.transport.receive import RUD_REQ, receive
-from uet.transport.record import PACKET
 from uet.transport.send import next_packet
-from uet.transport.slots import free_slot, take_slot
+from uet.transport.slots import copy_slot, free_slot
 from uet.transport.state import message_at, packet_at, ses_at
 from uet.transport.timers import NEVER, next_timer
 
 STREAM_DROP, STREAM_DUPLICATE, STREAM_REORDER, STREAM_JITTER = (k << 40 for k in range(5, 9))
-PACKET_BYTES = PACKET.dtype.itemsize
 _CALC_DONE = CALC_DONE >> KIND_BITS
 
 
@@ -54,9 +52,7 @@ def _load_payload(m: Any, slot: int) -> None:
 @kernel
 def _chance(medium: Any, stream: int, threshold: int) -> bool:
     """Tell whether a fault of one kind befalls the packet handed over last."""
-    if threshold == 0:
-        return False
-    return np.int64(draw(medium["seed"], stream, medium["packets"]) >> np.uint64(32)) < threshold
+    return threshold != 0 and strikes(medium["seed"], stream, medium["packets"], threshold)
 
 
 @kernel
@@ -70,10 +66,9 @@ def _transmit(m: Any, slot: int, now: int) -> None:
         return
     arrival = now + medium["latency_ps"]
     if _chance(medium, STREAM_DUPLICATE, medium["duplicate"]):
-        twin = take_slot(e)
+        twin = copy_slot(e, slot)
         if twin >= 0:
             medium["duplicated"] += 1
-            copy_bytes(e["packet"] + twin * PACKET_BYTES, e["packet"] + slot * PACKET_BYTES, PACKET_BYTES)
             room = medium["payload_bytes"]
             copy_bytes(m["payload"] + twin * room, m["payload"] + slot * room, room)
             schedule(q, arrival, ARRIVAL | twin)

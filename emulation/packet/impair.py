@@ -10,22 +10,17 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
-
 from emulation.events import schedule
 from emulation.operations import ARRIVAL
 from emulation.packet.edge import TWIN, tell_edge
 from emulation.packet.state import IMPAIR, engine_of, events_of, hop_at, impair_at, network_at
 from uet.base.errors import BadInput, nearest
-from uet.base.jit import copy_bytes, kernel
-from uet.base.rng import below, draw
+from uet.base.jit import kernel
+from uet.base.rng import below, draw, strikes
 from uet.base.tables import Records
-from uet.transport.record import PACKET
-from uet.transport.slots import slot_ses, take_slot
-from uet.transport.state import packet_at
+from uet.transport.slots import copy_slot
 
 STREAM_LOSS, STREAM_BURST, STREAM_TWIN, STREAM_HOLD, STREAM_DELAY = (k << 40 for k in range(22, 27))
-PACKET_BYTES, SES_BYTES = PACKET.dtype.itemsize, 64
 BURST_PACKETS = 8
 """Packets lost one after another in a burst."""
 
@@ -84,9 +79,7 @@ def counts(row: Any) -> Mapping[str, int]:
 @kernel
 def _strikes(impair: Any, stream: int, threshold: int) -> bool:
     """Tell whether an impairment befalls the packet counted last."""
-    if threshold == 0:
-        return False
-    return np.int64(draw(impair["seed"], stream, impair["packets"]) >> np.uint64(32)) < threshold
+    return threshold != 0 and strikes(impair["seed"], stream, impair["packets"], threshold)
 
 
 @kernel
@@ -111,15 +104,10 @@ def twin_of(s: Any, slot: int, now: int) -> int:
     impair["packets"] += 1
     if not _strikes(impair, STREAM_TWIN, impair["duplicate"]):
         return -1
-    twin = take_slot(e)
+    twin = copy_slot(e, slot)
     if twin < 0:
         return -1
     impair["doubled"] += 1
-    copy_bytes(e["packet"] + twin * PACKET_BYTES, e["packet"] + slot * PACKET_BYTES, PACKET_BYTES)
-    packet = packet_at(e, twin)
-    if packet["ses"] == slot_ses(e, slot):  # fields that stand in the slot's own row go along
-        packet["ses"] = slot_ses(e, twin)
-        copy_bytes(e["ses"] + packet["ses"] * SES_BYTES, e["ses"] + slot_ses(e, slot) * SES_BYTES, SES_BYTES)
     if network_at(s, 0)["edge"] != 0:
         tell_edge(s, TWIN, twin, slot, now)
     return twin

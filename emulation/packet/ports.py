@@ -15,7 +15,7 @@ from emulation.operations import ARRIVAL, PORT_FREE
 from emulation.packet.pfc import hold, let_go
 from emulation.packet.state import engine_of, events_of, hop_at, host_at, network_at, port_at, port_count_at
 from uet.base.jit import kernel
-from uet.base.rng import below, draw, mix64
+from uet.base.rng import below, draw, mix64, strikes
 from uet.transport.record import Net
 from uet.transport.slots import free_slot
 from uet.transport.state import packet_at
@@ -193,7 +193,7 @@ def _transmit(s: Any, port: int, slot: int, now: int) -> None:
 def _is_lost(s: Any, port: int, slot: int, now: int) -> bool:
     """Lose a packet on its link by chance; it took its time there all the same."""
     network = network_at(s, 0)
-    if np.int64(draw(network["seed"], STREAM_LOSS + port, now) >> np.uint64(32)) >= network["loss"]:
+    if not strikes(network["seed"], STREAM_LOSS + port, now, network["loss"]):
         return False
     network["losses"] += 1
     free_slot(engine_of(s, 0), slot)

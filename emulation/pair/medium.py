@@ -36,9 +36,9 @@ from uet.transport.expiry import on_timer
 from uet.transport.messages import next_completion, post_mode
 from uet.transport.pdc import is_open
 from uet.transport.receive import receive
-from uet.transport.record import PACKET, Net, NextHeader, PdsType
+from uet.transport.record import Net, NextHeader, PdsType
 from uet.transport.send import next_packet
-from uet.transport.slots import free_slot, slot_ses, take_slot
+from uet.transport.slots import copy_slot, free_slot, slot_ses
 from uet.transport.state import (
     PDC_CLOSED,
     RECEIVED_DONE,
@@ -56,7 +56,6 @@ from uet.transport.wire.memory import copy_bytes, load8, store8
 from uet.transport.wire.parse import parse_frame
 from uet.transport.wire.rewrite import mark_congestion, trim_frame
 
-PACKET_BYTES = PACKET.dtype.itemsize
 TRIM_KEEPS_BYTES = 16
 CP, NO_SES = int(PdsType.CP), int(NextHeader.NONE)
 CE, CAPABLE, TRIMMED = int(Net.ECN_CE), int(Net.ECN_CAPABLE), int(Net.TRIMMED)
@@ -272,12 +271,11 @@ def drop(w: Any, k: int) -> None:
 def duplicate(w: Any, k: int) -> bool:
     """Put a twin of the packet at place `k` behind those under way; False if there is no room."""
     pair, e = pair_at(w, 0), engine_of(w, 0)
-    twin = take_slot(e)
+    item, copy = flight_at(w, k), flight_at(w, pair["n_flight"])
+    twin = copy_slot(e, np.int64(item["slot"]))
     if twin < 0:
         return False
-    item, copy = flight_at(w, k), flight_at(w, pair["n_flight"])
     copy["slot"], copy["length"], copy["damaged"] = twin, item["length"], item["damaged"]
-    copy_bytes(e["packet"] + twin * PACKET_BYTES, e["packet"] + np.int64(item["slot"]) * PACKET_BYTES, PACKET_BYTES)
     room = pair["room_bytes"]
     copy_bytes(w["frame"] + twin * room, w["frame"] + np.int64(item["slot"]) * room, np.int64(item["length"]))
     pair["n_flight"] += 1

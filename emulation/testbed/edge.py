@@ -31,7 +31,7 @@ from emulation.testbed.state import (
 )
 from emulation.testbed.syscalls import receive_frame, send_frame, sleep_us
 from uet.base.jit import copy_bytes, kernel
-from uet.base.rng import below, draw
+from uet.base.rng import below, draw, strikes
 from uet.transport.record import Net
 from uet.transport.slots import slot_ses
 from uet.transport.state import message_at, packet_at, ses_at
@@ -125,7 +125,7 @@ def _corrupt(bed: Any, frame: int, length: int) -> None:
     if bed["corrupt"] == 0:
         return
     number = bed["frames"]
-    if np.int64(draw(bed["seed"], STREAM_CORRUPT, number) >> np.uint64(32)) >= bed["corrupt"]:
+    if not strikes(bed["seed"], STREAM_CORRUPT, number, bed["corrupt"]):
         return
     bit = below(draw(bed["seed"], STREAM_BIT, number), (length - 14) * 8)
     at = frame + 14 + (bit >> 3)

@@ -33,6 +33,12 @@ def draw(seed: int, stream: int, counter: int) -> np.uint64:
 
 
 @kernel
+def strikes(seed: int, stream: int, counter: int, threshold: int) -> bool:
+    """Tell whether an event of probability threshold / 2**32 happens at (seed, stream, counter)."""
+    return np.int64(draw(seed, stream, counter) >> _S32) < threshold
+
+
+@kernel
 def below(bits: np.uint64, n: int) -> np.int64:
     """Map 64 random bits to 0..n-1 by multiply and shift (n < 2**31; bias below n / 2**32)."""
     return np.int64(((bits >> _S32) * np.uint64(n)) >> _S32)

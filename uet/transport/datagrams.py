@@ -18,11 +18,11 @@ from uet.transport.losses import in_flight, mark_lost
 from uet.transport.messages import complete, finish_acknowledged
 from uet.transport.nacks import ACTION_OF, LATER, RETRANSMIT, hold
 from uet.transport.pdc import activate, number_of
-from uet.transport.reasons import Reason, note
+from uet.transport.reasons import Reason, ignore, note
 from uet.transport.record import NackCode, Net, NextHeader, PdsFlag, PdsType
 from uet.transport.reply import answer_nack, turn_round
 from uet.transport.slots import free_slot, slot_ses
-from uet.transport.state import RECEIVED_DONE, RUDI, core_at, packet_at, pdc_at, ses_at, settings_at
+from uet.transport.state import RECEIVED_DONE, RUDI, packet_at, pdc_at, ses_at, settings_at
 from uet.transport.wire.codes import ResponseOpcode, ReturnCode
 from uet.transport.wire.sizes import header_bytes
 
@@ -53,16 +53,9 @@ def on_datagram(e: Any, slot: int, now: int) -> bool:
     if kind == RUDI_RESP:
         _on_rudi_response(e, slot, now)
     else:
-        _ignore(e, slot, REFUSED_TRIMMED if trimmed else IGNORED_TYPE, now)
+        ignore(e, slot, REFUSED_TRIMMED if trimmed else IGNORED_TYPE, now)
     free_slot(e, slot)
     return False
-
-
-@rare_kernel
-def _ignore(e: Any, slot: int, reason: int, now: int) -> None:
-    packet = packet_at(e, slot)
-    core_at(e, 0)["refused"] += 1
-    note(e, reason, now, np.int64(packet["dst"]), -1, np.int64(packet["psn"]))
 
 
 @rare_kernel
@@ -104,12 +97,12 @@ def _on_rudi_response(e: Any, slot: int, now: int) -> None:
     """Take a packet off the initiator's books."""
     packet, pdc = packet_at(e, slot), _rudi_books(e, slot)
     if pdc < 0:
-        _ignore(e, slot, IGNORED_ANSWER, now)
+        ignore(e, slot, IGNORED_ANSWER, now)
         return
     p = pdc_at(e, pdc)
     number = number_of(np.int64(packet["psn"]), p["tx_start"], p["tx_cack"])
     if not answer_one(e, pdc, number):
-        _ignore(e, slot, IGNORED_ANSWER, now)
+        ignore(e, slot, IGNORED_ANSWER, now)
         return
     p["nack_retries"] = 0
     finish_acknowledged(e, pdc, now)
@@ -121,13 +114,13 @@ def on_rudi_nack(e: Any, slot: int, now: int) -> None:
     """Send a RUDI request again that was trimmed, or for which the target lacked something."""
     packet, pdc = packet_at(e, slot), _rudi_books(e, slot)
     if pdc < 0:
-        _ignore(e, slot, IGNORED_ANSWER, now)
+        ignore(e, slot, IGNORED_ANSWER, now)
         return
     p = pdc_at(e, pdc)
     number = number_of(np.int64(packet["psn"]), p["tx_start"], p["tx_cack"])
     action = ACTION_OF[np.int64(packet["code"])]
     if not in_flight(e, pdc, number) or (action != RETRANSMIT and action != LATER):
-        _ignore(e, slot, IGNORED_ANSWER, now)
+        ignore(e, slot, IGNORED_ANSWER, now)
         return
     if action == LATER:
         hold(e, pdc, number, now)

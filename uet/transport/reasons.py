@@ -9,8 +9,10 @@ from __future__ import annotations
 from enum import IntEnum
 from typing import Any
 
+import numpy as np
+
 from uet.base.jit import rare_kernel
-from uet.transport.state import core_at, reason_count_at, trace_at
+from uet.transport.state import core_at, packet_at, reason_count_at, trace_at
 
 
 class Reason(IntEnum):
@@ -71,3 +73,11 @@ def note(e: Any, reason: int, now: int, endpoint: int, pdc: int, psn: int) -> No
     t = trace_at(e, core["traced"] % rows)
     core["traced"] += 1
     t["time_ps"], t["reason"], t["endpoint"], t["pdc"], t["psn"] = now, reason, endpoint, pdc, psn
+
+
+@rare_kernel
+def ignore(e: Any, slot: int, reason: int, now: int) -> None:
+    """Count a packet that nothing can be done with."""
+    packet = packet_at(e, slot)
+    core_at(e, 0)["refused"] += 1
+    note(e, reason, now, np.int64(packet["dst"]), -1, np.int64(packet["psn"]))

@@ -21,7 +21,7 @@ from uet.transport.nacks import on_nack
 from uet.transport.oversubscription import observe
 from uet.transport.pdc import find_pdc, is_open, number_of, open_target, transition
 from uet.transport.pools import give_bitmap, take_bitmap
-from uet.transport.reasons import Reason, note
+from uet.transport.reasons import Reason, ignore, note
 from uet.transport.record import NackCode, Net, PdsFlag, PdsType
 from uet.transport.reply import answer_ack, answer_nack, repeat_ack
 from uet.transport.slots import free_slot
@@ -76,7 +76,7 @@ def receive(e: Any, slot: int, now: int) -> bool:
     if kind == NACK and packet["pds_flags"] & OF_RUDI:
         on_rudi_nack(e, slot, now)
     elif pdc < 0:
-        _ignore(e, slot, IGNORED_ANSWER, now)
+        ignore(e, slot, IGNORED_ANSWER, now)
     elif kind in (ACK_CC, ACK):
         on_ack(e, pdc, slot, now)
     elif kind == NACK:
@@ -93,14 +93,6 @@ def _pdc_of(e: Any, slot: int) -> int:
     packet = packet_at(e, slot)
     dst, src = np.int64(packet["dst"]), np.int64(packet["src"])
     return find_pdc(e, dst, np.int64(packet["dpdcid"]), src, np.int64(packet["spdcid"]))
-
-
-@rare_kernel
-def _ignore(e: Any, slot: int, reason: int, now: int) -> None:
-    """Count a packet that nothing can be done with."""
-    packet = packet_at(e, slot)
-    core_at(e, 0)["refused"] += 1
-    note(e, reason, now, np.int64(packet["dst"]), -1, np.int64(packet["psn"]))
 
 
 @rare_kernel

@@ -7,8 +7,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from uet.base.jit import kernel
-from uet.transport.state import core_at, endpoint_at, slot_at
+from uet.base.jit import copy_bytes, kernel, rare_kernel
+from uet.transport.record import PACKET, SES
+from uet.transport.state import core_at, endpoint_at, packet_at, slot_at
+
+PACKET_BYTES, SES_BYTES = PACKET.dtype.itemsize, SES.dtype.itemsize
 
 
 @kernel
@@ -37,6 +40,20 @@ def free_slot(e: Any, slot: int) -> None:
 def slot_ses(e: Any, slot: int) -> int:
     """Return the SES row that belongs to a packet slot, for packets whose SES fields are in no message's row."""
     return e["n_message"] + e["n_saved"] + slot
+
+
+@rare_kernel
+def copy_slot(e: Any, slot: int) -> int:
+    """Return the slot of a copy of a packet, with SES fields of its own if the packet has; -1 if all are in use."""
+    twin = take_slot(e)
+    if twin < 0:
+        return -1
+    copy_bytes(e["packet"] + twin * PACKET_BYTES, e["packet"] + slot * PACKET_BYTES, PACKET_BYTES)
+    packet = packet_at(e, twin)
+    if packet["ses"] == slot_ses(e, slot):
+        packet["ses"] = slot_ses(e, twin)
+        copy_bytes(e["ses"] + packet["ses"] * SES_BYTES, e["ses"] + slot_ses(e, slot) * SES_BYTES, SES_BYTES)
+    return twin
 
 
 @kernel
