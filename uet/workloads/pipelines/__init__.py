@@ -1,0 +1,1 @@
+"""Pipeline schedules, one per file: who works on which microbatch when."""
