@@ -17,7 +17,8 @@ from uet.base.errors import BadInput
 from uet.base.jit import World, WorldLayout, kernel
 from uet.base.tables import table
 from uet.schedule.model import CALC, RECV, SEND
-from uet.transport.messages import next_completion, post
+from uet.transport.completions import next_completion
+from uet.transport.messages import post
 from uet.transport.state import RECEIVED_DONE, SENT_DONE, SENT_FAILED, completion_at
 
 if TYPE_CHECKING:

@@ -246,6 +246,8 @@ class Simulation:
             "packet_hops": int(network["hops"]),
             "events": int(events["processed"][0]),
             "packets_high_water": counters["used_packets"],
+            "high_water": self.engine.high_water(),
+            "reasons": self.engine.reasons(),
             "base_rtt_us": self.values["cc.base_rtt_us"],
             "sim_us": self.now_ps / 1e6,
             "cpu_s": self.cpu_s,

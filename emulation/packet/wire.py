@@ -11,7 +11,7 @@ from uet.base.tables import table
 from uet.transport.record import NextHeader, PdsType
 from uet.transport.slots import slot_ses
 from uet.transport.state import packet_at, ses_at
-from uet.transport.wire.codec import decode, encode
+from uet.transport.wire.extensions import decode_whole, encode_whole
 
 ROOM = table("room", "byte u1 bytes headers and any payload, which has a length but no content")
 CODEC = WorldLayout("codec", ROOM)
@@ -21,26 +21,26 @@ NO_SES, CP = int(NextHeader.NONE), int(PdsType.CP)  # a control packet keeps its
 
 
 @kernel
-def _through_codec(e: Any, slot: int, room: int) -> int:
+def codec_round_trip(e: Any, slot: int, room: int) -> int:
     """Encode the packet in `slot` to the bytes at `room` and decode them into the same slot.
 
     The SES fields come back in the row that belongs to the slot. Returns 0, or the codec's refusal.
     """
     packet = packet_at(e, slot)
     sender_row = max(packet["ses"], 0)
-    n = encode(packet, ses_at(e, sender_row), room, ROOM_BYTES)
+    n = encode_whole(packet, ses_at(e, sender_row), room, ROOM_BYTES)
     if n < 0:
         return n
     row = slot_ses(e, slot)
     length = n + packet["payload_bytes"]
-    start = decode(room, length, length, packet, ses_at(e, row))
+    start = decode_whole(room, length, length, packet, ses_at(e, row))
     packet["ses"] = -1 if packet["next_hdr"] == NO_SES or packet["pds_type"] == CP else row
     return start if start < 0 else 0
 
 
 def through_codec(s: Any, codec: Any, event: int, slot: int, other: int, now: int) -> int:
     """Pass packets that leave a host through their bytes; one the codec refuses is lost, and a bug."""
-    return _through_codec(engine_of(s, 0), slot, codec["room"]) if event == DEPART else 0
+    return codec_round_trip(engine_of(s, 0), slot, codec["room"]) if event == DEPART else 0
 
 
 def codec_edge() -> Edge:

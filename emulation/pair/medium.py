@@ -32,8 +32,9 @@ from emulation.pair.state import (
 from uet.base.bitops import ONE, ZERO, low_bits
 from uet.base.jit import kernel
 from uet.transport.closing import close_pdc
+from uet.transport.completions import next_completion
 from uet.transport.expiry import on_timer
-from uet.transport.messages import next_completion, post_mode
+from uet.transport.messages import post_mode
 from uet.transport.pdc import is_open
 from uet.transport.receive import receive
 from uet.transport.record import Net, NextHeader, PdsType

@@ -24,8 +24,10 @@ from uet.transport.pdc import activate, next_size, number_of, sent_size, transit
 from uet.transport.reasons import Reason, note
 from uet.transport.record import NextHeader, PdsFlag, PdsType
 from uet.transport.reply import RECEIVED_MASK, RECEIVED_UNIT_BITS, SERVICE_MAX, SERVICE_UNIT_PS
+from uet.transport.responses import on_response
 from uet.transport.state import (
     INITIATOR,
+    NOTHING,
     ROD,
     cc_event_at,
     core_at,
@@ -167,21 +169,27 @@ def _newly_received(p: Any, packet: Any) -> int:
 
 
 @kernel
-def on_ack(e: Any, pdc: int, slot: int, now: int) -> None:
-    """Process an ACK or ACK_CC. One of packets never sent, or of long ago, changes nothing."""
+def on_ack(e: Any, pdc: int, slot: int, now: int) -> int:
+    """Process an ACK or ACK_CC; returns what is to be done with its payload, as `receive` does.
+
+    An ACK of packets never sent, or of long ago, changes nothing.
+    """
     p, packet, settings = pdc_at(e, pdc), packet_at(e, slot), settings_at(e, 0)
     cack = number_of(np.int64(packet["psn"]), p["tx_start"], p["tx_cack"])
     if cack >= p["tx_next"] or cack + settings["window_packets"] < p["tx_cack"] - 1:
         core_at(e, 0)["refused"] += 1
         note(e, IGNORED_ANSWER, now, np.int64(p["endpoint"]), pdc, np.int64(packet["psn"]))
-        return
+        return NOTHING
     if p["peer_pdcid"] == 0:
         learn_peer(e, pdc, np.int64(packet["spdcid"]), now)
     flags = np.int64(packet["pds_flags"])
     trigger = cack + np.int64(packet["psn_offset"])
     rare = flags & RARE_FLAGS != 0 or packet["next_hdr"] != NO_HEADER or packet["pds_type"] != ACK_CC
+    what = NOTHING
     if rare:
         rtt = _on_rare_ack(e, pdc, slot, trigger, now)
+        if packet["next_hdr"] != NO_HEADER:
+            what = on_response(e, pdc, slot, trigger, now)
     else:
         rtt = round_trip(e, pdc, trigger, flags & RETX, now)
     if p["ring"] >= 0:
@@ -211,6 +219,7 @@ def on_ack(e: Any, pdc: int, slot: int, now: int) -> None:
     if rare or p["closing"] != 0:
         _after_rare_ack(e, pdc, flags, now)
     activate(e, pdc)
+    return what
 
 
 @rare_kernel

@@ -7,9 +7,10 @@ from typing import Any
 import numpy as np
 
 from uet.base.jit import rare_kernel
+from uet.transport.completions import complete
 from uet.transport.inbox import drop_inboxes
 from uet.transport.lifecycle import Action, Input, State
-from uet.transport.messages import complete, fail_messages, post_command
+from uet.transport.messages import fail_messages, post_command
 from uet.transport.pdc import ALL, REFUSED, activate, forget_own, hide, release, transition
 from uet.transport.pools import free_bitmap, free_ring, free_saved
 from uet.transport.reasons import note
@@ -59,7 +60,7 @@ def progress_close(e: Any, pdc: int, now: int) -> None:
     p = pdc_at(e, pdc)
     if p["tx_next"] == p["tx_end"]:
         transition(e, pdc, SENT, now)
-    if p["message"] >= 0 or p["awaiting"] >= 0:
+    if p["message"] >= 0 or p["awaiting"] >= 0 or p["patient"] >= 0:
         return
     if p["mode"] > ROD or p["tx_next"] == 0:  # the peer knows nothing of it
         transition(e, pdc, DRAINED, now)
@@ -78,7 +79,7 @@ def end_initiator(e: Any, pdc: int, now: int) -> bool:
         return False
     p = pdc_at(e, pdc)
     fail_messages(e, pdc, now)
-    drop_inboxes(e, pdc)
+    drop_inboxes(e, pdc, now)
     complete(e, PDC_CLOSED, now, pdc, 0, np.int64(p["endpoint"]), np.int64(p["peer"]), -1)
     release(e, pdc)
     return True
@@ -89,7 +90,7 @@ def end_target(e: Any, pdc: int, now: int) -> None:
     """End a PDC whose initiator sent the Close Command; everything it kept counts as cleared."""
     if transition(e, pdc, CLOSE_COMMAND, now) == RELEASE:
         fail_messages(e, pdc, now)
-        drop_inboxes(e, pdc)
+        drop_inboxes(e, pdc, now)
         release(e, pdc)
 
 
@@ -111,7 +112,7 @@ def bury(e: Any, pdc: int, now: int) -> None:
     if p["role"] == INITIATOR:
         forget_own(e, pdc)
     fail_messages(e, pdc, now)
-    drop_inboxes(e, pdc)
+    drop_inboxes(e, pdc, now)
     free_ring(e, pdc)
     free_bitmap(e, pdc)
     free_saved(e, pdc, ALL)

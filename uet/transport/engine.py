@@ -24,10 +24,11 @@ from numpy.typing import NDArray
 from uet.base.errors import BadInput
 from uet.base.jit import World
 from uet.base.tables import Records, Table
-from uet.transport import closing, expiry, messages, receive, send, timers
+from uet.transport import closing, completions, expiry, matching, messages, orders, receive, regions, send, timers
 from uet.transport.directory import lookup, own_key
 from uet.transport.reasons import Reason
-from uet.transport.state import ENGINE, RUD, UUD
+from uet.transport.record import SesOpcode
+from uet.transport.state import ENGINE, ORDER, RUD
 from uet.transport.timers import TIMERS_PER_PDC
 
 _LAYOUTS = {name: t for name, t in ENGINE.tables.items() if isinstance(t, Table)}
@@ -35,6 +36,49 @@ _LAYOUTS = {name: t for name, t in ENGINE.tables.items() if isinstance(t, Table)
 MAX_ENDPOINTS = 1 << 20
 COMPLETIONS = 8192
 """Completions that may wait; one verb produces at most one per packet of a window."""
+
+
+@dataclass(frozen=True)
+class Order:
+    """An operation to be posted; fields as in the table `order` (uet.transport.state)."""
+
+    endpoint: int
+    peer: int
+    opcode: SesOpcode
+    bytes: int
+    mode: int = RUD
+    handle: int = 0
+    match_bits: int = 0
+    buffer_offset: int = 0
+    header_data: int = 0
+    flags: int = 0
+    job_id: int = 0
+    pid_on_fep: int = 0
+    resource_index: int = 0
+    ri_generation: int = 0
+    atomic_op: int = 0
+    atomic_type: int = 0
+    read_key: int = 0
+    read_offset: int = 0
+    eager_bytes: int = 0
+
+    def row(self) -> Any:
+        """Return the ORDER row."""
+        rows = ORDER.zeros(1)
+        for name in rows.dtype.names or ():
+            rows[name] = getattr(self, name)
+        return rows[0]
+
+
+REFUSALS = {
+    messages.NO_PDC: "no PDC is left for this peer; reserve more",
+    messages.NO_MESSAGE: "no message row is left; reserve more",
+    messages.TOO_LONG: "it is too long; a message has at most 2^32 - 1 bytes, a datagram or atomic one packet",
+    messages.NO_RING: "no send ring is left; reserve more",
+    orders.NOT_OFFERED: "the profile has no such operation in this delivery mode; see ses.profile",
+    orders.NOT_IDEMPOTENT: "RUDI carries writes, and reads of one packet; use RUD or ROD",
+}
+"""Why posting fails, by result."""
 
 
 @dataclass(frozen=True)
@@ -49,6 +93,10 @@ class Capacity:
     bitmaps: int | None = None  # PDCs that receive out of order at once; default: all
     saved: int | None = None  # responses kept for guaranteed delivery; default: four per PDC
     trace: int = 0  # events kept in the trace
+    reads: int = 0  # long reads that are being answered at once
+    contexts: int = 0  # jobs, processes and resources that may be addressed
+    regions: int = 0  # memory regions open to others
+    receives: int = 0  # receives posted at once
 
 
 class Engine:
@@ -72,7 +120,7 @@ class Engine:
         rings = n_pdcs if capacity.rings is None else capacity.rings
         bitmap_words = (n_pdcs if capacity.bitmaps is None else capacity.bitmaps) * words
         saved = 4 * n_pdcs if capacity.saved is None else capacity.saved
-        n_messages = capacity.messages + n_pdcs  # the engine's own: a command per PDC
+        n_messages = capacity.messages + n_pdcs + capacity.reads  # the engine's own: a command per PDC, and reads
         rows = {
             "core": 1,
             "packet": capacity.packets,
@@ -97,14 +145,21 @@ class Engine:
             "saved": saved,
             "reason_count": len(Reason),
             "trace": capacity.trace,
+            "order": 1,
+            "context": capacity.contexts,
+            "region": capacity.regions,
+            "receive": capacity.receives,
+            "move": 1,
         }
         tables = {name: _LAYOUTS[name].zeros(n) for name, n in rows.items()}
         tables["settings"] = settings
         core, endpoints = tables["core"], tables["endpoint"]
         core["max_messages"], core["bitmap_words"] = capacity.messages, bitmap_words
-        for field in ("packet", "inbox", "message", "own", "ring", "bitmap", "saved"):
+        for field in ("packet", "inbox", "message", "own", "ring", "bitmap", "saved", "receive"):
             core[f"free_{field}"] = -1
         for field in ("control_head", "control_tail", "active_head", "active_tail", "free_head", "free_tail"):
+            endpoints[field] = -1
+        for field in ("receives", "unexpected", "contexts", "regions", "rendezvous"):
             endpoints[field] = -1
         for field in ("listed_head", "listed_tail", "idle_head", "idle_tail"):
             tables["pacer"][field] = -1
@@ -171,14 +226,7 @@ class Engine:
         h = self.world.handle
         row = int(messages.post_mode(h, mode, endpoint, peer, n_bytes, match_bits, handle, now_ps))
         if row < 0:
-            longest = "2^32 - 1 bytes" if mode != UUD else "one packet's payload"
-            reasons = {
-                messages.NO_PDC: "no PDC is left for this peer; reserve more",
-                messages.NO_MESSAGE: "no message row is left; reserve more",
-                messages.TOO_LONG: f"a message has at most {longest}; split it",
-                messages.NO_RING: "no send ring is left; reserve more",
-            }
-            raise BadInput(f"message of {n_bytes} bytes from {endpoint} to {peer}: {reasons[row]}")
+            raise BadInput(f"message of {n_bytes} bytes from {endpoint} to {peer}: {REFUSALS[row]}")
         return row
 
     def close(self, endpoint: int, peer: int, now_ps: int = 0, mode: int = RUD) -> bool:
@@ -190,9 +238,68 @@ class Engine:
         """Close a PDC by row, be it initiator's (closes) or target's (asks for it); False if it cannot be."""
         return bool(closing.close_pdc(self.world.handle, pdc, now_ps))
 
-    def receive(self, slot: int, now_ps: int) -> bool:
-        """Process the packet in a slot, which belongs to the engine again; True if its payload is new."""
-        return bool(receive.receive(self.world.handle, slot, now_ps))
+    def submit(self, order: Order, now_ps: int = 0) -> int:
+        """Post any operation and return its message row. Raises BadInput if it is refused."""
+        self.table("order")[0] = order.row()
+        row = int(orders.submit(self.world.handle, 0, now_ps))
+        if row < 0:
+            raise BadInput(f"{order.opcode.name} from {order.endpoint} to {order.peer}: {REFUSALS[row]}")
+        return row
+
+    def post_receive(
+        self,
+        endpoint: int,
+        n_bytes: int,
+        match_bits: int = 0,
+        ignore: int = 0,
+        tagged: bool = True,
+        peer: int = -1,
+        handle: int = 0,
+        now_ps: int = 0,
+    ) -> int:
+        """Post a receive; returns the inbox row of the unexpected message it takes, or matching.POSTED.
+
+        With a row, `move.bytes` bytes of the table `move` are to be copied from the message's buffer. Raises
+        BadInput if no row is left, or if the profile takes no tags with open bits.
+        """
+        bits, open_ = np.uint64(match_bits), np.uint64(ignore)
+        h = self.world.handle
+        row = int(matching.post_receive(h, endpoint, bits, open_, int(tagged), peer, n_bytes, handle, now_ps))
+        if row == matching.NO_ROW:
+            raise BadInput(f"endpoint {endpoint}: no receive row is left; reserve more")
+        if row == matching.NO_WILDCARDS:
+            raise BadInput(
+                f"endpoint {endpoint}: this profile matches tags exactly; drop `ignore` or set ses.profile=3"
+            )
+        return row
+
+    def add_region(self, endpoint: int, key: int, n_bytes: int, access: int, handle: int = 0, job: int = 0) -> int:
+        """Open memory to a job under a key and return its row. Raises BadInput if no row is left."""
+        row = int(regions.add_region(self.world.handle, endpoint, np.uint64(key), job, handle, n_bytes, access))
+        if row < 0:
+            raise BadInput(f"endpoint {endpoint}: no region row is left; reserve more")
+        return row
+
+    def add_context(
+        self, endpoint: int, job: int, pid: int, index: int = 0, relative_pid: int = 0, generation: int = 0
+    ) -> int:
+        """Let a job's messages go to a process and resource; returns the row. Raises BadInput if none is left."""
+        row = int(regions.add_context(self.world.handle, endpoint, job, pid, relative_pid, index, generation))
+        if row < 0:
+            raise BadInput(f"endpoint {endpoint}: no context row is left; reserve more")
+        return row
+
+    def receive(self, slot: int, now_ps: int) -> int:
+        """Process the packet in a slot, which belongs to the engine again; returns what to do with its payload."""
+        return int(receive.receive(self.world.handle, slot, now_ps))
+
+    def payload_source(self, slot: int) -> int:
+        """Return where the payload of a packet to be sent is (state.FROM_BUFFER ...); MOVE says the rest."""
+        return int(orders.payload_source(self.world.handle, slot))
+
+    def performed(self, return_code: int) -> None:
+        """Tell how the atomic operation or fetch went that `receive` asked for last; its response says so."""
+        orders.performed(self.world.handle, return_code)
 
     def next_packet(self, endpoint: int, now_ps: int) -> int | None:
         """Return the slot of the packet to send next, None if there is none."""
@@ -210,7 +317,7 @@ class Engine:
     def completions(self) -> list[Any]:
         """Take all completions, oldest first, as copies of COMPLETION rows."""
         taken: list[Any] = []
-        while (row := int(messages.next_completion(self.world.handle))) >= 0:
+        while (row := int(completions.next_completion(self.world.handle))) >= 0:
             taken.append(self.table("completion")[row].copy())
         return taken
 

@@ -208,5 +208,5 @@ def _on_old_state(e: Any, pdc: int, now: int) -> None:
         note(e, PDC_CLOSE_TIMEOUT, now, np.int64(p["endpoint"]), pdc, -1)
         bury(e, pdc, now)
     elif action == RELEASE:
-        drop_inboxes(e, pdc)
+        drop_inboxes(e, pdc, now)
         release(e, pdc)

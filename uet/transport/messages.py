@@ -1,4 +1,4 @@
-"""Messages at the sender: posting them, and completing or failing them; completions for both sides."""
+"""Messages at the sender: posting plain ones, and completing or failing all kinds."""
 
 from __future__ import annotations
 
@@ -7,7 +7,9 @@ from typing import Any
 import numpy as np
 
 from uet.base.jit import kernel, rare_kernel
+from uet.transport.completions import complete, complete_message
 from uet.transport.credit import note_posted
+from uet.transport.inbox import end_fetch
 from uet.transport.pdc import activate, open_initiator, start_sender
 from uet.transport.pools import free_message, free_ring, is_own, take_own_message, take_ring
 from uet.transport.record import NextHeader, PdsType, SesOpcode
@@ -15,19 +17,21 @@ from uet.transport.state import (
     ROD,
     RUD,
     SENT_DONE,
-    SENT_FAILED,
     UUD,
-    completion_at,
+    WAITS_NOTHING,
+    WAITS_READ,
     core_at,
     message_at,
     pdc_at,
     ses_at,
     settings_at,
 )
+from uet.transport.waiting import satisfied, stop_waiting
 from uet.transport.wire.sizes import PDS_BYTES
 
 RUD_REQ, CP = int(PdsType.RUD_REQ), int(PdsType.CP)
-REQUEST_STD = int(NextHeader.REQUEST_STD)
+REQUEST_STD, RESPONSE_DATA = int(NextHeader.REQUEST_STD), int(NextHeader.RESPONSE_DATA)
+READ = int(SesOpcode.READ)
 MAX_MESSAGE_BYTES = 2**32 - 1
 
 NO_PDC, NO_MESSAGE, TOO_LONG, NO_RING = -1, -2, -3, -4
@@ -35,27 +39,7 @@ NO_PDC, NO_MESSAGE, TOO_LONG, NO_RING = -1, -2, -3, -4
 
 
 @kernel
-def complete(e: Any, kind: int, time: int, handle: int, n_bytes: int, endpoint: int, peer: int, row: int) -> None:
-    """Append a completion; the carrier takes completions out after every verb."""
-    core = core_at(e, 0)
-    c = completion_at(e, core["completions_in"] & (e["n_completion"] - 1))
-    core["completions_in"] += 1
-    c["kind"], c["time_ps"], c["handle"], c["bytes"] = kind, time, handle, n_bytes
-    c["endpoint"], c["peer"], c["message"] = endpoint, peer, row
-
-
-@kernel
-def next_completion(e: Any) -> int:
-    """Take the oldest completion and return its row, -1 if there is none."""
-    core = core_at(e, 0)
-    if core["completions_out"] == core["completions_in"]:
-        return -1
-    core["completions_out"] += 1
-    return (core["completions_out"] - 1) & (e["n_completion"] - 1)
-
-
-@kernel
-def _take_message(e: Any) -> int:
+def take_message(e: Any) -> int:
     """Return a message row for the application, -1 if none is left."""
     core = core_at(e, 0)
     row = core["free_message"]
@@ -96,7 +80,7 @@ def post_mode(e: Any, mode: int, endpoint: int, peer: int, n_bytes: int, match_b
     p = pdc_at(e, pdc)
     if p["ring"] < 0 and not take_ring(e, pdc):
         return NO_RING
-    row = _take_message(e)
+    row = take_message(e)
     if row < 0:
         return NO_MESSAGE
     s = ses_at(e, row)
@@ -118,6 +102,8 @@ def enqueue(
     m["handle"], m["bytes"], m["posted_ps"], m["done_ps"] = handle, n_bytes, now, -1
     m["first"], m["packets"] = p["tx_end"], max((n_bytes + full - 1) // full, 1)
     m["pdc"], m["next"], m["failed"], m["retransmitted"] = pdc, -1, 0, 0
+    m["ses_flags"], m["waits"], m["acked"], m["return_code"] = 0, 0, 0, 0
+    m["next_waiting"], m["serves"], m["got"] = -1, -1, 0
     m["pds_type"], m["next_hdr"], m["overhead"] = pds_type, next_hdr, overhead
     m["nominal"] = settings["nominal_bytes"] + overhead - settings["overhead_bytes"]
     s["request_length"], s["message_id"] = n_bytes, p["next_message_id"] & 0xFFFF
@@ -158,14 +144,40 @@ def finish_acknowledged(e: Any, pdc: int, now: int) -> None:
         if p["tx_cack"] < m["first"] + m["packets"]:
             return
         p["message"] = m["next"]
-        m["done_ps"] = now
-        if is_own(e, row):
-            free_message(e, row)
+        if m["waits"] != 0 or m["failed"] != 0 or m["got"] != 0 or is_own(e, row):
+            _finish_rare(e, row, now)
         else:
+            m["done_ps"] = now
             complete(e, SENT_DONE, now, m["handle"], m["bytes"], p["endpoint"], p["peer"], row)
         if p["message"] < 0:
             p["last_message"] = -1
             free_ring(e, pdc)
+
+
+@rare_kernel
+def _finish_rare(e: Any, row: int, now: int) -> None:
+    """Finish an acknowledged message of the engine's own, or one that failed, waits for more or got data."""
+    m = message_at(e, row)
+    m["acked"] = 1
+    if m["waits"] != WAITS_NOTHING:
+        return
+    if is_own(e, row):
+        _end_own(e, row, 0, now)
+    else:
+        complete_message(e, row, now)
+
+
+@rare_kernel
+def _end_own(e: Any, row: int, failed: int, now: int) -> None:
+    """End a message of the engine's own; one that carried the rest of a rendezvous message ends that too."""
+    m = message_at(e, row)
+    serves, answer = np.int64(m["serves"]), m["next_hdr"] == RESPONSE_DATA
+    free_message(e, row)
+    if answer:
+        core_at(e, 0)["reading"] -= 1
+        if serves >= 0 and message_at(e, serves)["waits"] == WAITS_READ:
+            message_at(e, serves)["failed"] |= failed
+            satisfied(e, serves, now)
 
 
 @rare_kernel
@@ -175,11 +187,21 @@ def fail_messages(e: Any, pdc: int, now: int) -> None:
     p["in_flight"], p["tx_lost"], p["tx_cack"] = 0, 0, p["tx_next"]
     while p["message"] >= 0:
         row = np.int64(p["message"])
-        m = message_at(e, row)
-        p["message"] = m["next"]
-        m["failed"] = 1
-        if is_own(e, row):
-            free_message(e, row)
-        else:
-            complete(e, SENT_FAILED, now, m["handle"], m["bytes"], p["endpoint"], p["peer"], row)
+        p["message"] = message_at(e, row)["next"]
+        _fail(e, row, now)
+    while p["patient"] >= 0:
+        _fail(e, np.int64(p["patient"]), now)
     p["segmenting"], p["last_message"] = -1, -1
+
+
+@rare_kernel
+def _fail(e: Any, row: int, now: int) -> None:
+    m = message_at(e, row)
+    m["failed"] = 1
+    stop_waiting(e, row)
+    if not is_own(e, row):
+        complete_message(e, row, now)
+    elif ses_at(e, row)["opcode"] == READ and m["pds_type"] != CP and m["next_hdr"] != RESPONSE_DATA:
+        end_fetch(e, row, now)
+    else:
+        _end_own(e, row, 1, now)

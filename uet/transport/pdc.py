@@ -119,7 +119,7 @@ def _reset(e: Any, row: int) -> None:
     p["rx_start"], p["rx_expected"], p["rx_max"], p["rx_bytes"] = 0, 0, -1, 0
     p["rx_unacked"], p["rx_out_of_order"], p["rx_closing"] = 0, 0, 0
     p["mode"], p["blocked"], p["closing"], p["nack_retries"], p["answer_tries"] = 0, 0, 0, 0, 0
-    p["saved"], p["awaiting"], p["answered"], p["boxes"] = -1, -1, 0, 0
+    p["saved"], p["awaiting"], p["patient"], p["answered"], p["boxes"] = -1, -1, -1, 0, 0
     p["rx_clear"], p["hold_ps"], p["answer_ps"], p["probe_ps"], p["probe_opaque"] = -1, 0, 0, 0, 0
     zero = np.uint64(0)
     for k in range(0, OPAQUE_BYTES, 8):

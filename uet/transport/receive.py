@@ -15,7 +15,6 @@ from uet.transport.control import CLOSED_BY_PEER, on_command, on_control, takes_
 from uet.transport.credit import on_demand
 from uet.transport.datagrams import on_datagram, on_rudi_nack
 from uet.transport.directory import lookup, pdc_key
-from uet.transport.inbox import deliver
 from uet.transport.lifecycle import Input, State
 from uet.transport.nacks import on_nack
 from uet.transport.oversubscription import observe
@@ -24,8 +23,9 @@ from uet.transport.pools import give_bitmap, take_bitmap
 from uet.transport.reasons import Reason, ignore, note
 from uet.transport.record import NackCode, Net, PdsFlag, PdsType
 from uet.transport.reply import answer_ack, answer_nack, repeat_ack
+from uet.transport.serve import deliver
 from uet.transport.slots import free_slot
-from uet.transport.state import ROD, RUD, core_at, endpoint_at, packet_at, pdc_at, settings_at
+from uet.transport.state import BY_TAG, NOTHING, ROD, RUD, core_at, endpoint_at, packet_at, pdc_at, settings_at
 
 RUD_CC_REQ, ROD_CC_REQ = int(PdsType.RUD_CC_REQ), int(PdsType.ROD_CC_REQ)
 RUD_REQ, ROD_REQ, CP = int(PdsType.RUD_REQ), int(PdsType.ROD_REQ), int(PdsType.CP)
@@ -60,10 +60,11 @@ for _code, _reason in (
 
 
 @kernel
-def receive(e: Any, slot: int, now: int) -> bool:
+def receive(e: Any, slot: int, now: int) -> int:
     """Process the packet in `slot`, addressed to endpoint `dst`; the slot belongs to the engine again.
 
-    True means that its payload is new and to be placed: `argument` bytes into its message.
+    Returns what is to be done with its payload: NOTHING; BY_TAG: it is new and to be placed `argument` bytes
+    into its message, which its match bits name; otherwise the MOVE row says where it goes (state.NOTHING ...).
     Afterwards `dst` may have packets to send and completions may be waiting.
     """
     packet = packet_at(e, slot)
@@ -72,19 +73,19 @@ def receive(e: Any, slot: int, now: int) -> bool:
         return _on_request(e, slot, now)
     if kind != ACK_CC and kind != NACK and kind != ACK and kind != CP:
         return on_datagram(e, slot, now)
-    pdc = _pdc_of(e, slot)
+    pdc, what = _pdc_of(e, slot), NOTHING
     if kind == NACK and packet["pds_flags"] & OF_RUDI:
         on_rudi_nack(e, slot, now)
     elif pdc < 0:
         ignore(e, slot, IGNORED_ANSWER, now)
     elif kind in (ACK_CC, ACK):
-        on_ack(e, pdc, slot, now)
+        what = on_ack(e, pdc, slot, now)
     elif kind == NACK:
         on_nack(e, pdc, slot, now)
     elif on_control(e, pdc, slot, now):
-        return False
+        return NOTHING
     free_slot(e, slot)
-    return False
+    return what
 
 
 @kernel
@@ -172,14 +173,14 @@ def _mode_of(packet: Any) -> int:
 
 
 @kernel
-def _on_request(e: Any, slot: int, now: int) -> bool:
-    """Process a packet that takes a PSN; True if its payload is new."""
+def _on_request(e: Any, slot: int, now: int) -> int:
+    """Process a packet that takes a PSN; returns what is to be done with its payload."""
     packet, window = packet_at(e, slot), settings_at(e, 0)["window_packets"]
     mode = _mode_of(packet)
     pdc = _target_of(e, slot, mode, now)
     if pdc < 0:
         _refuse_unknown(e, slot, -pdc, now)
-        return False
+        return NOTHING
     p = pdc_at(e, pdc)
     if settings_at(e, 0)["credit"] != 0 and packet["pds_type"] in (RUD_CC_REQ, ROD_CC_REQ):
         observe(e, np.int64(packet["dst"]), slot)
@@ -187,7 +188,7 @@ def _on_request(e: Any, slot: int, now: int) -> bool:
     number = number_of(np.int64(packet["psn"]), p["rx_start"], p["rx_expected"])
     if number >= p["rx_expected"] + window or number < p["rx_expected"] - window:
         _refuse(e, pdc, slot, INVALID_SYN if packet["pds_flags"] & SYN else OUT_OF_WINDOW, 0, now)
-        return False
+        return NOTHING
     if p["peer_pdcid"] == 0:
         learn_peer(e, pdc, np.int64(packet["spdcid"]), now)
     if p["saved"] >= 0:
@@ -196,7 +197,7 @@ def _on_request(e: Any, slot: int, now: int) -> bool:
     known = number < p["rx_expected"] or (p["rx_words"] >= 0 and has(e, np.int64(p["rx_words"]), window, number))
     if packet["net"] & IS_TRIMMED or known:
         _on_useless(e, pdc, slot, number, known, now)
-        return False
+        return NOTHING
     code = 0
     if ahead and mode == ROD:
         code = ROD_OOO
@@ -205,14 +206,16 @@ def _on_request(e: Any, slot: int, now: int) -> bool:
     elif packet["pds_type"] == CP:
         code = on_command(e, pdc, slot, now)
     else:
-        code = deliver(e, pdc, slot, now)
+        code = deliver(e, pdc, slot, number, now)
     if code > 0:
         _refuse(e, pdc, slot, code, p["rx_start"] + p["rx_expected"] if code == ROD_OOO else 0, now)
-        return False
+        return NOTHING
     _accept(e, pdc, slot, number, now)
     if code == CLOSED_BY_PEER:
         end_target(e, pdc, now)
-    return code == 0
+    if code == 0:
+        return BY_TAG
+    return -10 - code if code <= -10 else NOTHING
 
 
 @rare_kernel

@@ -58,8 +58,17 @@ SES = table(
     ri_generation u1 - generation of the resource index
     return_code u1 - responses: return code
     list u1 - responses: 0 expected, 1 overflow
+    atomic_op u1 - atomics: AtomicOp
+    atomic_type u1 - atomics: AtomicType
+    atomic_semantics u1 - atomics: semantic control
+    read_generation u1 - rendezvous: generation of the resource to read from
+    read_pid u2 - rendezvous: process to read from
+    read_resource u2 - rendezvous: resource to read from
+    eager_length u4 bytes rendezvous: bytes sent without waiting
+    read_offset u8 bytes rendezvous: where the rest begins at the initiator
+    read_key u8 - rendezvous: key of the region it is read from
     """,
-    row_bytes=64,
+    row_bytes=128,
 )
 
 

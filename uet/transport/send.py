@@ -154,7 +154,7 @@ def _fill_request(e: Any, pdc: int, slot: int, number: int, message: int, payloa
     packet["dpdcid"] = p["peer_pdcid"]
     packet["ses"], packet["argument"] = message, index * settings["payload_bytes"]
     packet["payload_bytes"], packet["wire_bytes"] = payload, payload + m["overhead"]
-    packet["detail"] = (SOM if index == 0 else 0) | (EOM if index + 1 == m["packets"] else 0)
+    packet["detail"] = m["ses_flags"] | (SOM if index == 0 else 0) | (EOM if index + 1 == m["packets"] else 0)
     packet["net"], packet["code"], packet["sack_offset"] = ECN_CAPABLE, 0, 0
     packet["sack_bitmap"], packet["cc_state"] = np.uint64(0), np.uint64(0)
 

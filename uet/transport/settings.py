@@ -53,6 +53,9 @@ PARAMETERS = (
     Parameter("rto.init_us", "rto_ps", "us", 10**6, None, None, "retransmission timeout of a first try"),
     Parameter("rto.backoff", "rto_backoff", "", 1, 1, 0, "1: each retry without progress doubles the timeout"),
     Parameter("rto.max_retries", "max_retries", "", 1, 5, -1, "timeouts in a row before the PDC fails, -1 endless"),
+    Parameter("ses.profile", "ses_profile", "", 1, 0, 0, "0 everything, 1 AI Base, 2 AI Full, 3 HPC: what is refused"),
+    Parameter("ses.max_ack_data_bytes", "max_ack_data", "bytes", 1, 16, 16, "most data in an ACK (Max_ACK_Data_Size)"),
+    Parameter("ses.short_headers", "short_headers", "", 1, 0, 0, "1: small and medium SES headers where they will do"),
     Parameter("rto.max_us", "max_rto_ps", "us", 10**6, 8e6, 8e6, "longest timeout, however often doubled"),
     Parameter("nack.retx_us", "nack_retx_ps", "us", 10**6, 1000, 1000, "pause after a refusal (NACK_Retx_Time)"),
     Parameter(

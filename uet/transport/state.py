@@ -34,6 +34,12 @@ CORE = table(
     n_timers i8 - timers in the heap
     completions_in i8 - completions written since the start
     completions_out i8 - completions taken since the start
+    matchers i8 - endpoints at which messages go to receives
+    used_contexts i8 - context rows taken
+    used_regions i8 - region rows taken
+    free_receive i8 - head of the list of receives given back
+    used_receives i8 - receive rows ever taken
+    reading i8 - own messages that answer reads
     traced i8 - events written to the trace since the start
     sent i8 - data packets sent for the first time
     retransmitted i8 - data packets sent again
@@ -71,6 +77,12 @@ ENDPOINT = table(
     most_outstanding i4 - its high-water mark
     bitmaps i4 - receive bitmaps in use, one window of bits each
     most_bitmaps i4 - its high-water mark
+    receives i4 - first receive posted, in order
+    unexpected i4 - first message that no receive was posted for, in order
+    contexts i4 - first context sends may go to, -1: any address will do
+    regions i4 - first memory region
+    rendezvous i4 - first rendezvous message whose rest was not read yet
+    matching u1 - 1: messages go to receives, 0: to whoever the match bits name
     saved_bytes i4 bytes responses kept for guaranteed delivery
     most_saved_bytes i4 bytes its high-water mark
     """,
@@ -127,6 +139,7 @@ PDC = table(
     probe_opaque u2 - of the last probe
     saved i4 - its first saved response, lowest number first, -1 none
     awaiting i4 - its first message that waits for an answer of its own, -1 none
+    patient i4 - its first message that waits for data, a read or a restart, -1 none
     answered i4 - packets answered one by one above tx_cack
     boxes i4 - messages it is receiving
     rx_clear i8 - highest number whose response the peer has, so that it may be forgotten
@@ -167,7 +180,16 @@ MESSAGE = table(
     nominal u2 bytes what congestion control counts beyond their payload
     pds_type u1 - PdsType of its packets
     next_hdr u1 - NextHeader of its packets; CP: control type
+    ses_flags u1 - SesFlag of all its packets
+    waits u1 - what it waits for beside its ACKs (WAITS_*)
+    acked u1 - 1 once all its packets are acknowledged
     failed u1 - 1 if it failed
+    return_code u1 - ReturnCode of a response that says so
+    next_waiting i4 - next message in the list of those that wait alike
+    serves i4 - own: message whose rest it carries; read: inbox row whose rest it fetches; else -1
+    got i8 bytes of the data it waits for
+    source i8 - own: handle of the region its payload comes from
+    source_offset i8 bytes where in the region
     handle i8 - the application's own number
     posted_ps i8 ps when it was posted
     done_ps i8 ps when it was complete, -1 not yet
@@ -175,6 +197,94 @@ MESSAGE = table(
     """,
     row_bytes=128,
 )
+
+WAITS_NOTHING, WAITS_ANSWER, WAITS_DATA, WAITS_READ, WAITS_RESTART = range(5)
+"""What a message waits for: nothing but ACKs; a response; the data it reads; the peer to read the rest of it
+(rendezvous); the peer to ask for it again (deferred)."""
+
+ORDER = table(
+    "order",
+    """
+    bytes i8 bytes length of the message, or of the data to be read
+    handle i8 - the application's own number, which also names the local buffer
+    match_bits u8 - match bits of a send, key of the region of an RMA or atomic
+    header_data u8 - immediate data, if flags has HEADER_DATA
+    buffer_offset u8 bytes where in the region
+    read_key u8 - rendezvous: key of the local region that the message lies in
+    read_offset u8 bytes rendezvous: where in it
+    eager_bytes i8 bytes rendezvous: how much to send at once
+    endpoint i4 - who posts
+    peer i4 - who is addressed
+    job_id u4 - job
+    pid_on_fep u2 - process at the peer
+    resource_index u2 - resource of that process
+    ri_generation u1 - its generation
+    mode u1 - delivery mode
+    opcode u1 - SesOpcode
+    flags u1 - SesFlag: HEADER_DATA, RELATIVE, DELIVERY_COMPLETE
+    atomic_op u1 - AtomicOp
+    atomic_type u1 - AtomicType
+    """,
+)
+
+CONTEXT = table(
+    "context",
+    """
+    job_id u4 - job that may send to it
+    pid u2 - process, absolute
+    relative_pid u2 - process, counted within the job
+    resource_index u2 - resource
+    generation u1 - its generation
+    enabled u1 - 0: closed for the time being
+    next i4 - next context of the endpoint
+    """,
+)
+
+REGION = table(
+    "region",
+    """
+    key u8 - memory key; bit 63: safe for idempotent access
+    bytes i8 bytes length
+    handle i8 - the application's own number
+    job_id u4 - job that may use it
+    access u1 - ACCESS_* bits
+    next i4 - next region of the endpoint
+    """,
+)
+ACCESS_READ, ACCESS_WRITE, ACCESS_ATOMIC = 1, 2, 4
+
+RECEIVE = table(
+    "receive",
+    """
+    match_bits u8 - what a message's match bits must be
+    ignore u8 - but for these bits
+    handle i8 - the application's own number
+    bytes i8 bytes room
+    peer i4 - sender, -1 any
+    tagged u1 - 1: tagged sends, 0: plain ones
+    next i4 - next receive of the endpoint, or of the free ones
+    """,
+)
+
+MOVE = table(
+    "move",
+    """
+    handle i8 - buffer at the application's side: of a receive, a region, or a message
+    offset i8 bytes where in the buffer
+    bytes i8 bytes how many; 0 none
+    row i4 - saved response whose data area is concerned; inbox row of an unexpected message
+    op u1 - AtomicOp
+    type u1 - AtomicType
+    """,
+)
+NOTHING, BY_TAG, STORE, STORE_UNEXPECTED, ATOMIC, FETCH = range(6)
+"""What `receive` tells the carrier to do with a packet's payload: nothing; store it where the match bits name;
+store it in the buffer of MOVE; keep it for an unexpected message; apply it to memory; put memory into a response."""
+FROM_BUFFER, FROM_SAVED, FROM_SLOT = range(3)
+"""Where `payload_source` says a packet's payload is: in the buffer of MOVE; in a saved response's data area; with
+the slot already."""
+IN_SLOT = -2
+"""FETCH into a slot's own payload has the row IN_SLOT - slot."""
 
 SAVED = table(
     "saved",
@@ -195,11 +305,30 @@ INBOX = table(
     first_ps i8 ps when its first packet arrived
     pdc i4 - PDC it arrives on
     message_id i4 - identifier within the PDC
-    ses i4 - row of its SES fields
+    next i4 - next unexpected message
+    match_bits u8 - of the message
+    header_data u8 - of the message
+    length i8 bytes to arrive
+    total i8 bytes length of the whole message, a rendezvous' rest included
+    handle i8 - buffer of its receive
+    room i8 bytes of its receive, -1 while there is none
+    endpoint i4 - where
+    peer i4 - sender
+    read_key u8 - rendezvous: region to read the rest from
+    read_offset u8 bytes rendezvous: where in it
+    job_id u4 - job
+    read_pid u2 - rendezvous: process to read from
+    read_resource u2 - rendezvous: resource to read from
+    tagged u1 - 1: a tagged send
+    state u1 - BOX_*
     """,
 )
 
-SENT_DONE, RECEIVED_DONE, SENT_FAILED, PDC_CLOSED = range(4)
+BOX_RECEIVING, BOX_WHOLE, BOX_DEFERRED, BOX_FETCHING = range(4)
+"""A message that comes in; one that is here and waits for its receive; one to be asked for again; one whose rest
+is being read."""
+
+SENT_DONE, RECEIVED_DONE, SENT_FAILED, PDC_CLOSED, RECEIVED_FAILED = range(5)
 
 COMPLETION = table(
     "completion",
@@ -210,7 +339,9 @@ COMPLETION = table(
     endpoint i4 - where
     peer i4 - the other side
     message i4 - sender: message row; receiver: inbox row
-    kind i4 - SENT_DONE, RECEIVED_DONE, SENT_FAILED or PDC_CLOSED
+    kind i4 - SENT_DONE, RECEIVED_DONE, SENT_FAILED, PDC_CLOSED or RECEIVED_FAILED
+    return_code i4 - ReturnCode of a failure, and of a message longer than its receive
+    data u8 - receiver: header data
     """,
 )
 
@@ -315,6 +446,7 @@ LB_STATE = table("lb_state", "opaque i8 - belongs to the balancer", row_bytes=OP
 ENGINE = WorldLayout(
     "engine", CORE, SETTINGS_TABLE, PACKET, SLOT, SES, ENDPOINT, PDC, SENT, WORD, MESSAGE, INBOX, COMPLETION,
     HEAP, DIRECTORY, CC_EVENT, CC_STATE, LB_STATE, CREDIT, PACER, PACE_ROW, INFERENCE, SAVED, REASON_COUNT, TRACE,
+    ORDER, CONTEXT, REGION, RECEIVE, MOVE,
 )  # fmt: skip
 
 core_at = ENGINE.rows("core")
@@ -340,3 +472,8 @@ inference_at = ENGINE.rows("inference")
 saved_at = ENGINE.rows("saved")
 reason_count_at = ENGINE.rows("reason_count")
 trace_at = ENGINE.rows("trace")
+order_at = ENGINE.rows("order")
+context_at = ENGINE.rows("context")
+region_at = ENGINE.rows("region")
+receive_at = ENGINE.rows("receive")
+move_at = ENGINE.rows("move")
