@@ -19,7 +19,7 @@ from uet.base.errors import NoAnswer
 from uet.base.units import PS_PER_US
 from uet.transport import state
 from uet.transport.engine import Engine
-from uet.transport.slots import free_slot, take_slot
+from uet.transport.slots import copy_slot, free_slot
 from uet.transport.timers import NEVER
 
 _Bytes = NDArray[np.uint8]
@@ -102,21 +102,11 @@ class RemoteMemory:
         if chances[0] < faults.drop:
             free_slot(engine.world.handle, slot)
             return
-        if chances[1] < faults.duplicate and (twin := int(take_slot(engine.world.handle))) >= 0:
-            engine.table("packet")[twin] = engine.table("packet")[slot]
+        if chances[1] < faults.duplicate and (twin := int(copy_slot(engine.world.handle, slot))) >= 0:
             self._payloads[twin] = self._payloads[slot]
-            self._keep_ses(slot, twin)
             self._fly(twin, self.latency_ps)
         late = self._rng.random() if chances[2] < faults.reorder else 0.0
         self._fly(slot, int(self.latency_ps * (1 + late)))
-
-    def _keep_ses(self, slot: int, twin: int) -> None:
-        """Give a doubled packet SES fields of its own, where its original has some."""
-        ses, n = self.engine.table("ses"), len(self.engine.table("packet"))
-        first = len(ses) - n
-        if self.engine.table("packet")["ses"][slot] == first + slot:
-            ses[first + twin] = ses[first + slot]
-            self.engine.table("packet")["ses"][twin] = first + twin
 
     def _fly(self, slot: int, delay_ps: int) -> None:
         self._sent += 1
