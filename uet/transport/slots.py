@@ -52,7 +52,7 @@ def copy_slot(e: Any, slot: int) -> int:
     packet = packet_at(e, twin)
     if packet["ses"] == slot_ses(e, slot):
         packet["ses"] = slot_ses(e, twin)
-        copy_bytes(e["ses"] + packet["ses"] * SES_BYTES, e["ses"] + slot_ses(e, slot) * SES_BYTES, SES_BYTES)
+        copy_bytes(e["ses"] + slot_ses(e, twin) * SES_BYTES, e["ses"] + slot_ses(e, slot) * SES_BYTES, SES_BYTES)
     return twin
 
 
