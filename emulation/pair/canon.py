@@ -38,7 +38,7 @@ PACKET_BYTES, PDC_BYTES = PACKET.dtype.itemsize, PDC.dtype.itemsize
 PACKET_WORDS, PDC_WORDS = PACKET_BYTES // 8, PDC_BYTES // 8
 _KNOWN = {
     "core", "settings", "packet", "slot", "ses", "endpoint", "pdc", "sent", "word", "message", "inbox", "completion",
-    "heap", "directory", "cc_event", "cc_state", "lb_state", "reason_count", "trace",
+    "heap", "directory", "cc_event", "cc_state", "lb_state", "reason_count", "trace", "order", "move",
 }  # fmt: skip
 _TIMES = ("since_ps", "rto_ps", "hold_ps", "answer_ps", "probe_ps")
 _FACTOR, _UP, _DOWN = np.uint64(0x9FB21C651E98DF25), np.uint64(27), np.uint64(37)
@@ -95,7 +95,7 @@ def state_hash(x: Any, w: Any) -> np.uint64:
         total += mix64(fold(fold(np.uint64(2), np.uint64(timer["time_ps"] - now)), np.uint64(timer["item"])))
     for k in range(core_at(e, 0)["used_inbox"]):
         box = inbox_at(e, k)
-        if box["bytes"] > 0 and _is_live(e, box):
+        if box["bytes"] > 0 and _is_live(e, k):
             message = np.uint64(np.int64(box["pdc"]) << 16 | np.int64(box["message_id"]))
             total += mix64(fold(fold(np.uint64(3), message), np.uint64(box["bytes"])))
     h = total
@@ -114,15 +114,12 @@ def state_hash(x: Any, w: Any) -> np.uint64:
 
 
 @kernel
-def _is_live(e: Any, box: Any) -> bool:
+def _is_live(e: Any, wanted: int) -> bool:
     """Tell whether an inbox row is in use: the rows given back are linked through `pdc`."""
     row = core_at(e, 0)["free_inbox"]
-    while row >= 0:
-        free = inbox_at(e, row)
-        if free["message_id"] == box["message_id"] and free["ses"] == box["ses"] and free["bytes"] == box["bytes"]:
-            return False
-        row = np.int64(free["pdc"])
-    return True
+    while row >= 0 and row != wanted:
+        row = np.int64(inbox_at(e, row)["pdc"])
+    return row < 0
 
 
 @kernel
