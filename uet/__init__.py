@@ -41,6 +41,7 @@ if TYPE_CHECKING:
     from uet.api.sweep import sweep
     from uet.api.testbed import plan_testbed, run_testbed
     from uet.api.touring import plan_tour, tour
+    from uet.api.traces import import_workload, record_workload
     from uet.api.tradeoff import tradeoff
     from uet.api.work import simulate
 
@@ -63,6 +64,7 @@ __all__ = [
     "encode",
     "export_topology",
     "flexibility",
+    "import_workload",
     "list_algorithms",
     "list_catalogues",
     "list_topologies",
@@ -76,6 +78,7 @@ __all__ = [
     "plan_testbed",
     "plan_tour",
     "plot",
+    "record_workload",
     "repair",
     "resilience",
     "run_testbed",

@@ -9,6 +9,7 @@ first used, so that importing `uet` costs nothing.
     sharing     place flexibility resilience
     bandwidth   bandwidth draw_profile
     schedules   show_workload list_algorithms make_collective convert_workload check_workload merge_workloads
+    traces      import_workload record_workload
     work        simulate
     messages    simulate_loggops
     nccl        nccl_tune
@@ -44,6 +45,7 @@ FUNCTIONS = {
     "encode": "uet.api.packets",
     "export_topology": "uet.api.fabrics",
     "flexibility": "uet.api.sharing",
+    "import_workload": "uet.api.traces",
     "list_algorithms": "uet.api.schedules",
     "list_catalogues": "uet.api.prices",
     "list_topologies": "uet.api.fabrics",
@@ -57,6 +59,7 @@ FUNCTIONS = {
     "plan_testbed": "uet.api.testbed",
     "plan_tour": "uet.api.touring",
     "plot": "uet.api.design",
+    "record_workload": "uet.api.traces",
     "repair": "uet.api.prices",
     "resilience": "uet.api.sharing",
     "run_testbed": "uet.api.testbed",

@@ -10,6 +10,7 @@ from uet.base.errors import NoAnswer
 from uet.base.units import format_bytes, parse_bytes
 from uet.cli.options import parse_settings, shared
 from uet.cli.output import finish, print_facts, print_table, working
+from uet.cli.workload_trace import import_trace, record_trace
 
 if TYPE_CHECKING:
     from uet.api.schedules import Workload
@@ -21,6 +22,10 @@ _FILE = click.option("--out", "file", metavar="FILE", required=True, help="File 
 @click.group()
 def workload() -> None:
     """Collectives, traffic patterns and schedule files."""
+
+
+workload.add_command(import_trace)
+workload.add_command(record_trace)
 
 
 @workload.command()

@@ -1,0 +1,1 @@
+"""Recorded communication of real jobs: traces in, one summary and one schedule out."""
