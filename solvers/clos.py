@@ -125,15 +125,20 @@ def size_clos(
 
 
 def fastest_clos(
-    demand: ClosDemand, catalogue: Catalogue, time_limit_s: float | None = None, measure: str = "alltoall"
+    demand: ClosDemand,
+    catalogue: Catalogue,
+    time_limit_s: float | None = None,
+    measure: str = "alltoall",
+    explain: bool = True,
 ) -> ClosResult:
     """Return the tree with the most of `measure` (alltoall or bisection), up to full injection, within the limits.
 
     Its objective is that fraction; what the demand asks of it is not looked at. The bound closes to a
-    millionth by bisection over the least cost for a fraction. Its conflicts are those of the limits alone.
+    millionth by bisection over the least cost for a fraction. Its conflicts are those of the limits alone, left
+    out unless `explain`.
     """
     began = time.perf_counter()
-    slow = size_clos(_with(demand, measure, 0.0), catalogue, time_limit_s)
+    slow = size_clos(_with(demand, measure, 0.0), catalogue, time_limit_s, explain=explain)
     if slow.design is None:
         return slow
     best, outcome, high, wanted = slow.design, slow.outcome, 1.0, 1.0

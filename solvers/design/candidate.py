@@ -6,22 +6,26 @@ narrows it.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import cached_property
 from math import inf
 from typing import TYPE_CHECKING, Any
 
 from solvers.bound import Bound, Proof
 from solvers.design.forms.base import Forms, Lane, Wish
-from solvers.design.forms.families import FAMILIES, Family
+from solvers.design.forms.families import FAMILIES, SIZED, Family
 from solvers.design.parts import Lengths, Line, Mix, Shelf, cheapest, least_power_w
 from topologies.families.base import ceil_div, spec_text
+from topologies.registry import family_model
+from uet.base.spec import check, parse_spec
 
 if TYPE_CHECKING:
     from solvers.design.spec import DesignSpec
     from topologies.fabric import Order
 
 Interval = tuple[float, float]
+TREES = ("fat-tree", SIZED.name)
+"""Families whose members differ in their counts only, listed or sized."""
 
 
 class Candidate:
@@ -59,7 +63,8 @@ class Candidate:
     def kind(self) -> str:
         """Family, and levels where they differ: what counts as another kind of answer."""
         levels = getattr(self.parameters, "levels", None)
-        return f"{self.family.name}, {levels} level{'s' if levels > 1 else ''}" if levels else self.family.name
+        name = "tree" if self.family.name in TREES else self.family.name
+        return f"{name}, {levels} level{'s' if levels > 1 else ''}" if levels else name
 
     @property
     def hosts(self) -> int:
@@ -97,8 +102,11 @@ class Candidate:
         return known.lower * self.injection_gbps, known.upper * self.injection_gbps
 
 
-def candidates(spec: DesignSpec, shelf: Shelf) -> tuple[list[Candidate], dict[str, int]]:
-    """Return all candidates of a specification, cheapest first, and how many each family has."""
+def candidates(spec: DesignSpec, shelf: Shelf, trees: Sequence[str] = ()) -> tuple[list[Candidate], dict[str, int]]:
+    """Return all candidates of a specification, cheapest first, and how many each family has.
+
+    `trees` are the specs of those that were sized (`solvers.design.sized`).
+    """
     growth = spec.growth.accelerators if spec.growth else None
     wish = Wish(
         growth or spec.accelerators, spec.injection_gbps, tuple(shelf.lanes(spec.radix)), spec.island, spec.board,
@@ -107,7 +115,10 @@ def candidates(spec: DesignSpec, shelf: Shelf) -> tuple[list[Candidate], dict[st
     found: list[Candidate] = []
     counts = dict.fromkeys(spec.families, 0)
     for name in spec.families:
-        mine = list(_of_family(FAMILIES[name], wish, shelf, spec.accelerators if growth else None))
+        if name == SIZED.name:
+            mine = tree_candidates(trees, shelf)
+        else:
+            mine = list(_of_family(FAMILIES[name], wish, shelf, spec.accelerators if growth else None))
         counts[name] = len(mine)
         found += mine
     return sorted(found, key=lambda c: (c.cost_usd, c.spec)), counts
@@ -125,6 +136,18 @@ def _of_family(family: Family, wish: Wish, shelf: Shelf, first: int | None) -> I
         if candidate.buyable:
             candidate.extra["racks"] = _racks(shelf, first or forms.hosts, order.switches)
             yield candidate
+
+
+def tree_candidates(trees: Sequence[str], shelf: Shelf) -> list[Candidate]:
+    """Return sized trees, those left out whose parts are not on the shelf."""
+    found = []
+    for spec in trees:
+        parameters = check(family_model(SIZED.name), parse_spec(spec).arguments, SIZED.name)
+        candidate = Candidate(SIZED, parameters, SIZED.forms(parameters), SIZED.order(parameters), shelf)
+        if candidate.buyable:
+            candidate.extra["racks"] = _racks(shelf, candidate.hosts, candidate.order.switches)
+            found.append(candidate)
+    return found
 
 
 def _racks(shelf: Shelf, hosts: int, switches: int) -> Interval:

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from math import inf
 from pathlib import Path
 from typing import Any
@@ -19,13 +19,16 @@ from typing import Any
 import numpy as np
 
 from solvers.bound import Bound, Proof
+from solvers.clos import size_clos
 from solvers.concurrent import ConcurrentFlow
 from solvers.demand import alltoall
 from solvers.design.candidate import Candidate, candidates
 from solvers.design.design import Answer
 from solvers.design.facts import bill_of, reason
+from solvers.design.forms.families import SIZED
 from solvers.design.parts import Shelf
 from solvers.design.requirements import Requirement, requirements
+from solvers.design.sized import of_radix, tree_demand
 from solvers.design.spec import DesignSpec
 from solvers.design.study import Study
 from solvers.network import network_of
@@ -63,6 +66,7 @@ def write_certificate(path: Path, answer: Answer) -> None:
         "specification": study.spec.model_dump(mode="json"),
         "catalogue": study.shelf.prices.model_dump(mode="json"),
         "candidates": dict(answer.counts),
+        "trees": list(answer.sizing.specs),
         "winner": None if winner is None else _claims(answer, winner),
         "better": [[c.spec, c.cost_usd, reason(answer, c)] for c in answer.better],
         "conflict": [c.requirement for c in answer.conflicts],
@@ -118,7 +122,7 @@ class _Checker:
         prices = check(Catalogue, document["catalogue"], "certificate")
         self.document, self.proofs, self.say = document, proofs, say
         self.study = Study(spec, Shelf(prices, spec.rule, spec.rack), document["seed"])
-        self.pool, self.counts = candidates(spec, self.study.shelf)
+        self.pool, self.counts = candidates(spec, self.study.shelf, document["trees"])
         self.wanted = requirements(self.study)
 
     def run(self) -> list[Check]:
@@ -131,7 +135,23 @@ class _Checker:
         mine = next((c for c in self.pool if c.spec == winner["spec"]), None)
         if mine is None:
             return [*checks, Check("the design is a candidate", "listed again", False)]
-        return [*checks, self._cost(mine, winner), *self._meets(mine), *self._excluded(mine, winner)]
+        checks += [self._cost(mine, winner), *self._meets(mine), *self._no_better_tree(mine)]
+        return [*checks, *self._excluded(mine, winner)]
+
+    def _no_better_tree(self, mine: Candidate) -> list[Check]:
+        """Count all trees again where the certificate says that none is cheaper than those it names."""
+        spec, shelf = self.study.spec, self.study.shelf
+        demand = tree_demand(spec, shelf)
+        if demand is None or (shelf.rule, spec.objective, self.document["status"]) != (
+            "published",
+            "cheapest",
+            "optimal",
+        ):
+            return []
+        least = min([mine.cost_usd, *(c.cost_usd for c in self.pool if c.family is SIZED)])
+        cheaper = replace(demand, budget_usd=least * (1 - SAME))
+        holds = size_clos(cheaper, of_radix(shelf.prices, spec.radix), explain=False).outcome.status == "infeasible"
+        return [Check(f"no tree that is asked for costs less than {least:,.0f} USD", "all trees counted again", holds)]
 
     def _cost(self, mine: Candidate, winner: dict[str, Any]) -> Check:
         if not self.study.cost_is_exact(mine):

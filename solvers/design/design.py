@@ -4,36 +4,43 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from math import inf
 
 from solvers.design import front
-from solvers.design.candidate import Candidate, candidates
+from solvers.design.candidate import Candidate, candidates, tree_candidates
 from solvers.design.conflicts import Conflict, conflicts
+from solvers.design.forms.families import SIZED
 from solvers.design.parts import Shelf
 from solvers.design.requirements import Requirement, requirements
 from solvers.design.select import Selection, Selector
 from solvers.design.sensitivity import Repricing, sensitivity
+from solvers.design.sized import Sizing, anything_better, sizing
 from solvers.design.spec import DesignSpec
 from solvers.design.study import Study
-from solvers.outcome import Outcome
+from solvers.outcome import Outcome, Status
 
 RUNNERS_UP, RUNNER_STEPS = 5, 60
+LOOKED_AT = 200_000
+"""Accelerators of all candidates together that are looked at for one rival or other price."""
 
 Say = Callable[[str], None]
 
 
 @dataclass
 class Answer:
-    """What came out; `outcome` is that of the selection. `better` are the candidates a proof has to exclude.
+    """What came out. `better` are the candidates a proof has to exclude; `counts`: candidates by family.
 
-    `counts`: candidates by family.
+    `interrupted`: the user stopped it (Ctrl-C); what was found by then is there.
     """
 
     study: Study
     requirements: list[Requirement]
     selection: Selection
     counts: dict[str, int]
+    sizing: Sizing = field(default_factory=Sizing)
+    trees: list[Candidate] = field(default_factory=list)
+    interrupted: bool = False
     better: list[Candidate] = field(default_factory=list)
     runners_up: list[Candidate] = field(default_factory=list)
     points: list[Candidate] = field(default_factory=list)
@@ -48,8 +55,14 @@ class Answer:
 
     @property
     def outcome(self) -> Outcome:
-        """How the selection ended."""
-        return self.selection.outcome
+        """How it ended: the selection, and what searches for sized trees that were stopped leave open."""
+        found, left = self.selection.outcome, self.sizing.open_bound
+        interrupted = self.interrupted or found.interrupted
+        cheapest = self.study.spec.objective == "cheapest"
+        if left is None or (found.bound is not None and (left >= found.bound if cheapest else left <= found.bound)):
+            return replace(found, interrupted=interrupted)
+        status: Status = "feasible" if found.solved else "unknown"
+        return replace(found, status=status, bound=left, interrupted=interrupted)
 
 
 def design(
@@ -57,26 +70,55 @@ def design(
 ) -> Answer:
     """Return the best fabric for a specification.
 
-    `extras`: look for runners-up, the Pareto front, and what other prices would change as well. Ctrl-C ends the
-    selection with the best found so far, and what comes after it altogether.
+    `extras`: look for runners-up, the Pareto front, and what other prices would change as well. Ctrl-C ends all of
+    it with what was found so far: the best candidate that is certain, and the comparison as far as it got.
     """
     deadline = time.perf_counter() + time_limit_s if time_limit_s else inf
     shelf = Shelf(spec.prices, spec.rule, spec.rack)
     study = Study(spec, shelf, seed)
-    if say:
-        say("listing candidates")
-    pool, counts = candidates(spec, shelf)
+    sized = sizing(spec, shelf, deadline, say)
+    pool, counts, listed = _listed(spec, shelf, sized, say)
     wanted = requirements(study)
+    trees = [c for c in pool if c.family is SIZED]
     selector = Selector(study, wanted, spec.objective == "cheapest", spec.maximise, say)
-    answer = Answer(study, wanted, selector.run(pool, deadline), counts)
-    if answer.outcome.status == "infeasible":
-        answer.conflicts = conflicts(study, pool, wanted)
-    if answer.winner is None:
-        return answer
-    answer.better = [c for c in pool if c is not answer.winner and _could_beat(selector, c, answer.winner)]
-    if extras and not answer.outcome.interrupted:
-        _compare(answer, selector, pool, deadline, say)
+    selection = selector.run(pool, deadline if listed else 0.0, likely=trees)
+    if not listed:
+        sized = replace(sized, open_bound=anything_better(spec), interrupted=True)
+    answer = Answer(study, wanted, selection, counts, sized, trees, sized.interrupted)
+    try:
+        _explain(answer, selector, pool, deadline, extras, say)
+    except KeyboardInterrupt:
+        answer.interrupted = True
     return answer
+
+
+def _listed(
+    spec: DesignSpec, shelf: Shelf, sized: Sizing, say: Say | None
+) -> tuple[list[Candidate], dict[str, int], bool]:
+    """Return the candidates, their number by family, and whether these are all: only sized trees after Ctrl-C."""
+    try:
+        if not sized.interrupted:
+            if say:
+                say("listing candidates")
+            return *candidates(spec, shelf, sized.specs), True
+    except KeyboardInterrupt:
+        pass
+    trees = tree_candidates(sized.specs, shelf)
+    return trees, {SIZED.name: len(trees)}, False
+
+
+def _explain(
+    answer: Answer, selector: Selector, pool: Sequence[Candidate], deadline: float, extras: bool, say: Say | None
+) -> None:
+    """Add to an answer why nothing fits, or else what could have been better, and rivals."""
+    interrupted = answer.outcome.interrupted
+    if answer.outcome.status == "infeasible" and not interrupted:
+        answer.conflicts = conflicts(answer.study, pool, answer.requirements)
+    if answer.winner is None:
+        return
+    answer.better = [c for c in pool if c is not answer.winner and _could_beat(selector, c, answer.winner)]
+    if extras and not interrupted:
+        _compare(answer, selector, pool, deadline, say)
 
 
 def _could_beat(selector: Selector, candidate: Candidate, winner: Candidate) -> bool:
@@ -94,7 +136,7 @@ def _compare(answer: Answer, selector: Selector, pool: Sequence[Candidate], dead
     answer.runners_up = runners_up(selector, pool, winner, deadline)
     if time.perf_counter() > deadline:
         return
-    answer.repricings = sensitivity(selector, pool, winner)
+    answer.repricings = sensitivity(selector, pool, winner, looks(winner))
     if time.perf_counter() > deadline:
         return
     proposed = [winner, *answer.runners_up]
@@ -109,14 +151,25 @@ def runners_up(
     selector: Selector, pool: Sequence[Candidate], winner: Candidate, deadline: float = inf
 ) -> list[Candidate]:
     """Return the best design of each other kind, best first; kinds that are not settled soon are left out."""
+    steps = looks(winner)
     found: list[Candidate] = []
     kinds = {winner.kind}
     left = [c for c in pool if c.kind not in kinds]
     while left and len(found) < RUNNERS_UP:
-        choice = selector.run(left, deadline, RUNNER_STEPS)
-        if choice.winner is None:
+        choice = selector.run(left, deadline, steps)
+        if choice.outcome.interrupted:
+            raise KeyboardInterrupt
+        if choice.winner is not None:
+            found.append(choice.winner)
+            kinds.add(choice.winner.kind)
+        elif choice.undecided and time.perf_counter() < deadline:
+            kinds.add(choice.undecided[0].kind)
+        else:
             break
-        found.append(choice.winner)
-        kinds.add(choice.winner.kind)
         left = [c for c in left if c.kind not in kinds]
     return found
+
+
+def looks(winner: Candidate) -> int:
+    """Return how many candidates are looked at for one rival: fewer where they are large."""
+    return max(1, min(RUNNER_STEPS, LOOKED_AT // winner.hosts))

@@ -61,11 +61,26 @@ def facts(answer: Answer, candidate: Candidate) -> dict[str, Any]:
 def _bandwidth(candidate: Candidate, pattern: str) -> dict[str, Any]:
     known = candidate.bounds[pattern]
     low, high = candidate.gbps(pattern)
+    looked_at = low > 0 or known.exact
     return {
-        "gbps_per_accelerator": low, "most_gbps_per_accelerator": high if isfinite(high) else None,
-        "share": min(1.0, known.lower / PEAKS[pattern]), "lower": known.lower,
+        "gbps_per_accelerator": low if looked_at else None,
+        "most_gbps_per_accelerator": high if isfinite(high) else None,
+        "share": min(1.0, known.lower / PEAKS[pattern]) if looked_at else None, "lower": known.lower,
         "upper": known.upper if isfinite(known.upper) else None, "exact": known.exact, "method": known.method,
     }  # fmt: skip
+
+
+def _trees(answer: Answer) -> list[dict[str, Any]]:
+    """Return the sized trees, the cheapest first; `holds`: whether one is known to meet every requirement."""
+    rows = []
+    for c in sorted(answer.trees, key=lambda c: (c.cost_usd, c.spec)):
+        verdicts = [r.verdict(c) for r in answer.requirements]
+        rows.append({
+            "spec": c.spec, "levels": c.parameters.levels, "planes": c.parameters.planes, "cost_usd": c.cost_usd,
+            "switches": c.order.switches, "alltoall": _bandwidth(c, "alltoall"),
+            "holds": False if False in verdicts else None if None in verdicts else True,
+        })  # fmt: skip
+    return rows
 
 
 def _steps(answer: Answer, candidate: Candidate) -> list[dict[str, Any]]:
@@ -116,6 +131,7 @@ def document(answer: Answer) -> dict[str, Any]:
         "gap": outcome.gap, "bound": outcome.bound if outcome.bound not in (inf, -inf) else None,
         "interrupted": outcome.interrupted,
         "design": facts(answer, winner) if winner else None,
+        "trees": _trees(answer),
         "runners_up": [facts(answer, c) for c in answer.runners_up],
         "pareto": [facts(answer, c) for c in answer.pareto],
         "points": [facts(answer, c) for c in answer.points],

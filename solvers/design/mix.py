@@ -31,7 +31,7 @@ def best_mix(lines: Sequence[Line], limit_w: float) -> Mix | None:
     counts = [_line_variables(problem, f"x{k}", line, 1) for k, line in enumerate(lines)]
     problem += _total(counts, [line.usd for line in lines])
     problem += _total(counts, [line.watts for line in lines]) <= limit_w, "power"
-    if not solve(problem).solved:
+    if not _solved(problem):
         return None
     return read_mix(lines, [[v.varValue for v in row] for row in counts])
 
@@ -64,10 +64,18 @@ def choose(
         problem += pulp.lpSum(power) <= limit_w, "power"
     if budget_usd < inf:
         problem += pulp.lpSum(cost) <= budget_usd, "budget"
-    outcome = solve(problem)
-    if not outcome.solved:
+    outcome = _solved(problem)
+    if outcome is None:
         return None
     return max(range(len(chosen)), key=lambda k: chosen[k].varValue), outcome
+
+
+def _solved(problem: LpProblem) -> Outcome | None:
+    """Return how a program was solved, None if it has no solution; Ctrl-C stops more than this one program."""
+    outcome = solve(problem)
+    if outcome.interrupted:
+        raise KeyboardInterrupt
+    return outcome if outcome.solved else None
 
 
 def _line_variables(problem: LpProblem, name: str, line: Line, chosen: Any) -> list[LpVariable]:

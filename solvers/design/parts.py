@@ -86,17 +86,16 @@ class Shelf:
     ) -> list[Line] | None:
         """Return the lines of an order, or None if no part fits; with `lengths` where every cable's is known."""
         found = []
-        if order.switches:
-            switches = self._switches(lane)
+        for what, number, switches in self._bought(order, forms, lane):
             if not switches:
                 return None
-            found.append(line("switch", order.switches, switches))
+            found.append(line(what, number, switches))
         if lengths is not None and self.rule == "rack":
             wanted = [("", f"{length_m:g} m", count, gbps, length_m) for gbps, length_m, count in lengths]
         else:
             bought = ((kind, n) for kind, n in order.cables.items() if n and kind not in BUNDLED)
             wanted = [
-                (kind, what, number, lane.gbps, length_m)
+                (kind, what, number, (forms.up_gbps if kind == "aoc" else None) or lane.gbps, length_m)
                 for kind, n in bought
                 for what, number, length_m in self._split(kind, n, forms, planes)
             ]
@@ -126,6 +125,13 @@ class Shelf:
         m = self.racks
         pitch = min(m.rack_pitch_m, m.row_pitch_m)
         return ceil((2 * m.tray_m + pitch + 2 * m.slack_m) / m.length_step_m - 1e-9) * m.length_step_m
+
+    def _bought(self, order: Order, forms: Forms, lane: Lane) -> list[tuple[str, int, tuple[Part, ...]]]:
+        """Return what for, how many and which parts of switches may be bought."""
+        if forms.parts:
+            offers = {p.name: p for p in self.prices.of("switch")}
+            return [(name, n, (offers[name],) if name in offers else ()) for name, n in forms.parts]
+        return [("switch", order.switches, self._switches(lane))] if order.switches else []
 
     def _switches(self, lane: Lane) -> tuple[Part, ...]:
         key = ("switch", lane)

@@ -62,8 +62,14 @@ class Selector:
         """Tell whether the candidate certainly meets every requirement."""
         return all(r.verdict(candidate) is True for r in self.requirements)
 
-    def run(self, pool: Sequence[Candidate], deadline: float = inf, most_steps: int | None = None) -> Selection:
-        """Return the best of `pool`.
+    def run(
+        self,
+        pool: Sequence[Candidate],
+        deadline: float = inf,
+        most_steps: int | None = None,
+        likely: Sequence[Candidate] = (),
+    ) -> Selection:
+        """Return the best of `pool`; the first `likely` ones that do are there if the search is stopped.
 
         Past the `deadline` (of time.perf_counter), after `most_steps` looks at a candidate or at Ctrl-C it is the
         best found so far.
@@ -72,6 +78,7 @@ class Selector:
         search = _Search(self, [c for c in pool if self.ruled_out(c) is None])
         interrupted, steps = False, 0
         try:
+            search.begin_with(likely)
             while search.step():
                 steps += 1
                 if time.perf_counter() > deadline or steps == most_steps:
@@ -90,6 +97,20 @@ class _Search:
         self.undecided: list[Candidate] = []
         self.ended = False
 
+    def begin_with(self, likely: Sequence[Candidate]) -> None:
+        """Settle candidates that are likely to do, the most promising first, until one of them is accepted."""
+        for candidate in sorted((c for c in likely if c in self.open), key=self._rank):
+            if self.best is not None:
+                return
+            while self._settle(candidate):
+                pass
+            self.open.remove(candidate)
+
+    def _rank(self, candidate: Candidate) -> tuple[float, float, str]:
+        """Return what sorts the most promising first."""
+        value = self.by.value(candidate)
+        return value if self.by.cheapest_wins else -value, candidate.cost_usd, candidate.spec
+
     def step(self) -> bool:
         """Pick the most promising candidate and look closer at it; False when the best is proven."""
         pick = self._pick()
@@ -103,8 +124,7 @@ class _Search:
         return True
 
     def _pick(self) -> Candidate | None:
-        sign = 1 if self.by.cheapest_wins else -1
-        self.open.sort(key=lambda c: (sign * self.by.value(c), c.cost_usd, c.spec))
+        self.open.sort(key=self._rank)
         limits = self.by.study.spec
         while self.open:
             offers = [(c.lines, self.by.value(c)) for c in self.open[:AT_ONCE]]
@@ -113,10 +133,10 @@ class _Search:
             if found is not None:
                 picked = self.open[found[0]]
                 beyond = self.open[AT_ONCE] if len(self.open) > AT_ONCE else None
-                if beyond is None or sign * self.by.value(picked) <= sign * self.by.value(beyond):
+                if beyond is None or self._rank(picked)[0] <= self._rank(beyond)[0]:
                     return picked
                 self._price_parts()
-                return min(self.open, key=lambda c: (sign * self.by.value(c), c.cost_usd, c.spec))
+                return min(self.open, key=self._rank)
             del self.open[:AT_ONCE]
         return None
 

@@ -10,14 +10,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from solvers.design.candidate import Candidate
+from solvers.design.candidate import Candidate, tree_candidates
 from solvers.design.parts import Shelf
 from solvers.design.requirements import requirements
 from solvers.design.select import Selector
+from solvers.design.sized import sizing
 from topologies.catalogue.catalogue import Catalogue
 
 FACTORS = (0.5, 2.0)
-MOST_STEPS = 40
 
 
 @dataclass(frozen=True)
@@ -37,23 +37,29 @@ class Repricing:
         return dict(self.__dict__)
 
 
-def sensitivity(selector: Selector, pool: Sequence[Candidate], winner: Candidate) -> list[Repricing]:
+def sensitivity(selector: Selector, pool: Sequence[Candidate], winner: Candidate, most_steps: int) -> list[Repricing]:
     """Return the choice for every kind of part in the winner or another candidate, at half and at double its price.
 
-    A choice that is not settled within some steps is left out.
+    A choice that is not settled within `most_steps` looks is left out.
     """
     study = selector.study
     sample = (winner, *pool[:: max(1, len(pool) // 200)])
     kinds = dict.fromkeys(p.kind for c in sample for line in c.lines for p in line.options)
+    lasting = [r for r in selector.requirements if r.name != "budget_usd"]  # no price makes up for these
+    open_ = [winner, *(c for c in pool if all(r.verdict(c) is not False for r in lasting))]
     found = []
     for kind in kinds:
         for factor in FACTORS:
             prices = _repriced(study.shelf.prices, kind, factor)
             other = replace(study, shelf=Shelf(prices, study.shelf.rule, study.spec.rack))
-            offers = {c.spec: again for c in (winner, *pool) if (again := _at(c, other.shelf)).buyable}
+            trees = tree_candidates(sizing(study.spec, other.shelf).specs, other.shelf)  # other prices, other trees
+            known = {c.spec: again for c in open_ if (again := _at(c, other.shelf)).buyable}
+            offers = {**{c.spec: c for c in trees}, **known}
             choice = replace(selector, study=other, requirements=requirements(other), say=None).run(
-                list(offers.values()), most_steps=MOST_STEPS
+                list(offers.values()), most_steps=most_steps
             )
+            if choice.outcome.interrupted:
+                raise KeyboardInterrupt
             if choice.winner is None or choice.outcome.status != "optimal":
                 continue
             kept = offers[winner.spec].cost_usd

@@ -12,7 +12,7 @@ from typing import Annotated, Any, Literal, NamedTuple
 
 from pydantic import BeforeValidator, Field, PlainSerializer, field_validator
 
-from solvers.design.forms.families import FAMILIES
+from solvers.design.forms.families import NAMES
 from solvers.design.workloads import Workload
 from topologies.catalogue.catalogue import Catalogue, load_catalogue
 from topologies.racks import RackModel
@@ -95,7 +95,7 @@ class DesignSpec(StrictModel):
     catalogue: str = "hammingmesh-2022"
     cabling: Literal["published", "rack"] | None = None
     rack: RackModel = RackModel()
-    families: Annotated[tuple[str, ...], Field(min_length=1)] = tuple(FAMILIES)
+    families: Annotated[tuple[str, ...], Field(min_length=1)] = NAMES
     island: Count = 1  # accelerators of a server that NVLink joins
     island_gbps: Positive = 7200
     board: Count = 16  # most accelerators on one board
@@ -121,8 +121,8 @@ class DesignSpec(StrictModel):
     @classmethod
     def _known(cls, names: tuple[str, ...]) -> tuple[str, ...]:
         for name in names:
-            if name not in FAMILIES:
-                raise ValueError(f"there is no family '{name}' to design with; {nearest(name, FAMILIES)}")
+            if name not in NAMES:
+                raise ValueError(f"there is no family '{name}' to design with; {nearest(name, NAMES)}")
         return tuple(dict.fromkeys(names))
 
     @field_validator("catalogue")

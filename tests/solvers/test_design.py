@@ -16,8 +16,10 @@ from solvers.design.design import design
 from solvers.design.facts import document
 from solvers.design.mix import best_mix, choose
 from solvers.design.parts import Line, Shelf, cheapest, line
+from solvers.design.sized import tree_demand
 from solvers.design.spec import DesignSpec, Need, checked, read_design
 from solvers.design.study import Study
+from solvers.design.workloads import Network, step_time
 from topologies.bom import bill
 from topologies.catalogue.catalogue import Part
 from topologies.registry import build
@@ -96,6 +98,50 @@ def test_allreduce_heavy_demand_picks_a_torus_and_alltoall_heavy_demand_a_tree()
         assert answer.outcome.status == "optimal" and answer.winner is not None
         assert answer.winner.family.name in families
         assert answer.outcome.objective == bill(build(answer.winner.spec), answer.study.spec.prices).cost_usd
+
+
+def test_sized_trees_are_candidates_that_no_listed_tree_beats() -> None:
+    keys = {"accelerators": 300, "injection_gbps": 800, "catalogue": "ethernet-800g-2024", "cabling": "published"}
+    free, listed = (
+        design(spec(**keys, alltoall=0.5, families=families), extras=False)
+        for families in (["fat-tree", "clos"], ["fat-tree"])
+    )
+    assert free.winner is not None and free.winner.family.name == "clos" and free.outcome.status == "optimal"
+    assert free.outcome.objective == bill(build(free.winner.spec), free.study.spec.prices, (), "published").cost_usd
+    assert (free.outcome.objective or 0) < (listed.outcome.objective or 0)
+    told = document(free)["trees"]
+    assert {(t["levels"], t["planes"]) for t in told} >= {(2, 8), (3, 8)}
+    assert told[0]["spec"] == free.winner.spec and told[0]["holds"] is True
+    assert all(t["cost_usd"] >= free.winner.cost_usd for t in told)
+
+
+def test_a_step_time_asks_the_tree_for_just_the_alltoall_that_it_needs() -> None:
+    job = {"model": "moe", "step_s": 60.0, "pipeline": 4, "expert": 64, "batch": 512, "tflops": 4000}
+    plan = spec(accelerators=256, injection_gbps=1600, workloads=[job])
+    demand = tree_demand(plan, Shelf(plan.prices, plan.rule, plan.rack))
+    assert demand is not None and 0 < demand.alltoall < 1
+    reduced = 256 / (2 * 255) * 1600
+    seconds = [
+        step_time(plan.workloads[0], Network(256, share * demand.alltoall * 1600, reduced)).total_s
+        for share in (1 - 1e-6, 1)
+    ]
+    assert seconds[0] > 60 >= seconds[1]
+    hasty = spec(accelerators=256, injection_gbps=1600, workloads=[{**job, "step_s": 0.001}])
+    assert tree_demand(hasty, Shelf(plan.prices, plan.rule, plan.rack)) is None
+
+
+def test_limits_bind_sized_trees() -> None:
+    keys = {"accelerators": 80, "injection_gbps": 800, "catalogue": "ethernet-800g-2024", "cabling": "published",
+            "families": ["clos"], "alltoall": 0.5}  # fmt: skip
+    free = design(spec(**keys), extras=False)
+    assert free.winner is not None
+    narrow = design(spec(**keys, radix=64), extras=False)
+    assert narrow.winner is not None and narrow.winner.parameters.gbps == 800
+    assert narrow.winner.cost_usd > free.winner.cost_usd
+    assert design(spec(**keys, budget_usd=free.winner.cost_usd * 0.99), extras=False).winner is None
+    assert design(spec(**keys, growth={"accelerators": 160}), extras=False).counts == {"clos": 0}
+    best = design(spec(**{**keys, "objective": "best", "budget_usd": free.winner.cost_usd}), extras=False)
+    assert best.winner is not None and best.winner.bounds["alltoall"].lower >= 0.5
 
 
 def test_never_worse_than_published_systems() -> None:

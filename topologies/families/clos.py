@@ -42,6 +42,11 @@ class Parameters(FamilyModel):
         """Leaves of one plane."""
         return ceil_div(self.hosts, self.down)
 
+    @property
+    def levels(self) -> int:
+        """Levels of switches."""
+        return 1 + bool(self.spines) + bool(self.cores)
+
     @model_validator(mode="after")
     def _rules(self) -> Parameters:
         if (self.leaves > 1 or self.spines) and not (self.up and self.spines):
@@ -83,10 +88,15 @@ def build(p: Parameters) -> Fabric:
     graph.links(leaf[host_leaf], np.arange(p.hosts), "dac", p.gbps, p.latency_ns)
     rate = (p.up_gbps or p.gbps, p.latency_ns)
     at = TreeNodes(np.arange(p.hosts), host_leaf, wire_above(graph, tree, leaf, [rate, rate]))
-    cables = [("dac", tree.leaves * p.down), ("aoc", tree.leaves * tree.up + tree.spines * tree.spine_up)]
-    parts = {"leaf": p.leaf_switch, "agg" if tree.cores else "spine": p.spine_switch, "core": p.core_switch}
-    order = Order((tree.leaves + tree.spines + tree.cores) * p.planes, total_cables(cables, p.planes), parts)
     return graph.build(
-        spec_text("clos", p), "clos", p.planes, order, partial(tree_routes, tree, (at,)),
+        spec_text("clos", p), "clos", p.planes, order(p), partial(tree_routes, tree, (at,)),
         p.switch_latency_ns, p.model_dump(),
     )  # fmt: skip
+
+
+def order(p: Parameters) -> Order:
+    """Return what is bought over all planes."""
+    tree = shape(p)
+    cables = [("dac", tree.leaves * p.down), ("aoc", tree.leaves * tree.up + tree.spines * tree.spine_up)]
+    parts = {"leaf": p.leaf_switch, "agg" if tree.cores else "spine": p.spine_switch, "core": p.core_switch}
+    return Order((tree.leaves + tree.spines + tree.cores) * p.planes, total_cables(cables, p.planes), parts)

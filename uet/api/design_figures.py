@@ -34,6 +34,7 @@ def _pareto(facts: Mapping[str, Any], _: list[list[Any]]) -> Iterator[Drawn]:
             f["spec"] in front, f["spec"] == best,
         )
         for f in facts["points"]
+        if f["alltoall"]["gbps_per_accelerator"] is not None
     ]  # fmt: skip
     with house_axes(8.4, 5.2) as (figure, axes):
         draw_front(axes, points).set_title("Cost against alltoall bandwidth")

@@ -55,6 +55,7 @@ def write_pages(folder: RunFolder, facts: Facts, profile: list[list[Any]]) -> No
         _conflicts(page, facts)
     else:
         _comparison(page, folder, facts)
+        _trees(page, facts)
         _limits(page, facts)
         _steps(page, facts)
         if profile:
@@ -90,8 +91,8 @@ def _headline(page: Report, facts: Facts) -> None:
     page.paragraph(
         f"{best['kind']}: {best['spec']}. {format_usd(best['cost_usd'])}, that is "
         f"{format_usd(best['per_accelerator_usd'])} per accelerator for {best['accelerators']:,} of them, with "
-        f"{best['alltoall']['gbps_per_accelerator']:,.0f} Gb/s of alltoall and "
-        f"{best['allreduce']['gbps_per_accelerator']:,.0f} Gb/s of allreduce each. Status: {facts['status']}."
+        f"{_gbps(best, 'alltoall')} Gb/s of alltoall and {_gbps(best, 'allreduce')} Gb/s of allreduce each. "
+        f"Status: {facts['status']}."
     )
     if best["limited_by"]:
         tight = next(r for r in best["requirements"] if r["name"] == best["limited_by"])
@@ -123,12 +124,36 @@ def _comparison(page: Report, folder: RunFolder, facts: Facts) -> None:
 
 def _row(f: Facts) -> list[object]:
     power = "-" if f["power_w"] is None else f"{f['power_w'] / 1000:,.0f}"
-    reduced = f"{f['allreduce']['gbps_per_accelerator']:,.0f}" if f["allreduce"]["lower"] > 0 else "-"
     flexible = "-" if f["flexibility"] is None else f"{f['flexibility']:.1%}"
     return [
         f["spec"], f"{f['cost_usd']:,.0f}", f"{f['per_accelerator_usd']:,.0f}", power,
-        f"{f['alltoall']['gbps_per_accelerator']:,.0f}", reduced, flexible,
+        _gbps(f, "alltoall"), _gbps(f, "allreduce"), flexible,
     ]  # fmt: skip
+
+
+def _gbps(f: Facts, pattern: str) -> str:
+    """Return the certain bandwidth of a pattern, a dash where none is known."""
+    known = f[pattern]["gbps_per_accelerator"]
+    return "-" if known is None else f"{known:,.0f}"
+
+
+def _trees(page: Report, facts: Facts) -> None:
+    """Compare the sized trees, level by level."""
+    if not facts["trees"]:
+        return
+    least = min(t["cost_usd"] for t in facts["trees"]) or 1.0
+    page.heading("Trees of every height")
+    page.paragraph(
+        "The cheapest trees by number of levels and planes, all counts, parts and rates of the links between switches "
+        "being free, and some of more bandwidth than is asked for."
+    )
+    page.table(
+        ("levels", "planes", "tree", "switches", "network [USD]", "of the cheapest", "alltoall [Gb/s]",
+         "meets everything"),
+        [[t["levels"], t["planes"], t["spec"], t["switches"], f"{t['cost_usd']:,.0f}",
+          f"{t['cost_usd'] / least:.2f} x", _gbps(t, "alltoall"),
+          {True: "yes", False: "no", None: "not looked at"}[t["holds"]]] for t in facts["trees"]],
+    )  # fmt: skip
 
 
 def _limits(page: Report, facts: Facts) -> None:

@@ -41,7 +41,8 @@ def _problem(done: Design) -> UetError | None:
     """Return the error that the command ends with, if any."""
     facts = done.facts
     if facts["interrupted"]:
-        return Interrupted("interrupted; the best design found by then is kept, without a comparison")
+        found = "the best design found by then is kept" if facts["design"] else "no design was certain by then"
+        return Interrupted(f"interrupted; {found}, what was to follow is missing")
     if facts["status"] == "unknown":
         return NoAnswer("time was up before any design was certain; allow more with --time-limit")
     if facts["status"] != "infeasible":
@@ -102,14 +103,15 @@ def _print_best(facts: dict[str, Any] | Any, best: dict[str, Any]) -> None:
 
 
 def _gbps(found: dict[str, Any]) -> str:
+    if found["gbps_per_accelerator"] is None:
+        return "not looked at"
     return f"{found['gbps_per_accelerator']:,.1f} Gb/s per accelerator ({found['share']:.1%}; {found['method']})"
 
 
 def _row(f: dict[str, Any]) -> tuple[object, ...]:
-    known = f["allreduce"]["lower"] > 0
-    reduced = f"{f['allreduce']['gbps_per_accelerator']:,.1f}" if known else None
+    certain = [f[pattern]["gbps_per_accelerator"] for pattern in ("alltoall", "allreduce")]
     flexible = None if f["flexibility"] is None else f"{f['flexibility']:.1%}"
     return (
         f["spec"], format_usd(f["cost_usd"]), format_usd(f["per_accelerator_usd"]),
-        f"{f['alltoall']['gbps_per_accelerator']:,.1f}", reduced, flexible,
+        *(None if gbps is None else f"{gbps:,.1f}" for gbps in certain), flexible,
     )  # fmt: skip

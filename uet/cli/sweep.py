@@ -47,4 +47,4 @@ def _row(point: Any) -> tuple[object, ...]:
     if best is None:
         return value, point["status"], None, None, " and ".join(c["requirement"] for c in point["conflicts"])
     gbps = best["alltoall"]["gbps_per_accelerator"]
-    return value, point["status"], format_usd(best["cost_usd"]), f"{gbps:,.1f}", best["spec"]
+    return value, point["status"], format_usd(best["cost_usd"]), gbps and f"{gbps:,.1f}", best["spec"]

@@ -63,7 +63,9 @@ class Wish:
 @dataclass(frozen=True)
 class Forms:
     """Bounds of one member, and for its cabling, of a plane: `leaves` boxes have at most `hosts_per_leaf` hosts
-    each (0 where that is not so), and `leaf_links` links lead from them to switches of a higher level.
+    each (0 where that is not so), and `leaf_links` links lead from them to switches of a higher level, at
+    `up_gbps` if not at the rate of the hosts. `parts`: parts of switches and how many over all planes, where the
+    member says which.
     """
 
     hosts: int
@@ -74,6 +76,8 @@ class Forms:
     leaves: int = 0
     hosts_per_leaf: int = 0
     leaf_links: int = 0
+    up_gbps: float | None = None
+    parts: tuple[tuple[str, int], ...] = ()
 
 
 def steps(low: int, high: int) -> range:

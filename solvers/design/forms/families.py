@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from solvers.design.forms import dragonfly, hammingmesh, hyperx, rail, rail_only, routers, torus, trees
+from solvers.design.forms import clos, dragonfly, hammingmesh, hyperx, rail, rail_only, routers, torus, trees
 from solvers.design.forms.base import Forms, Wish
 from topologies.fabric import Order
 from topologies.registry import family_module
@@ -49,4 +49,10 @@ _ALL = (
 )
 
 FAMILIES: Mapping[str, Family] = {family.name: family for family in _ALL}
-"""Families with closed forms, by name."""
+"""Families with closed forms whose members are listed, by name."""
+
+SIZED = Family("clos", lambda wish: iter(()), clos.forms, clos.proven)
+"""Trees whose counts, parts and rates are all free: too many to list, so the best are computed (`design.sized`)."""
+
+NAMES = (*FAMILIES, SIZED.name)
+"""All that a specification may name."""
