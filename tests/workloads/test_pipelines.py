@@ -68,16 +68,12 @@ def _check_times(table: PipelineTable) -> None:
     """No slot starts before what it needs is done, and no rank does two things at once."""
     costs = table.unit_costs(2.0)
     starts = table.starts(costs)
-    done = {
-        slot: start + costs.of(slot)
-        for begun, order in zip(starts, table.orders, strict=True)
-        for start, slot in zip(begun, order, strict=True)
-    }
-    for begun, order in zip(starts, table.orders, strict=True):
-        for k, (start, slot) in enumerate(zip(begun, order, strict=True)):
+    done = {slot: start + costs.of(slot) for slot, start in starts.items()}
+    for order in table.orders:
+        for k, slot in enumerate(order):
             before = table.awaited(slot)
-            assert before is None or done[before] <= start
-            assert k == 0 or done[order[k - 1]] <= start
+            assert before is None or done[before] <= starts[slot]
+            assert k == 0 or done[order[k - 1]] <= starts[slot]
     worked = sum(costs.of(s) for order in table.orders for s in order)
     assert table.bubble_fraction(costs) == pytest.approx(1 - worked / table.stages / max(done.values()))
 

@@ -32,7 +32,7 @@ PIPELINES = {
 _MOST_SLOTS = 4_000_000
 
 
-@lru_cache(maxsize=16)
+@lru_cache(maxsize=64)
 def pipeline(name: str, stages: int, microbatches: int, chunks: int = 1) -> PipelineTable:
     """Return the table of a schedule. Raises BadInput for an unknown name and numbers it cannot do."""
     if name not in PIPELINES:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import NamedTuple
 
 Time = float
@@ -61,42 +62,51 @@ class PipelineTable:
         n = self.stages * self.chunks
         return Costs([1.0] * n, [backward] * n, [1.0] * n)
 
-    def starts(self, costs: Costs) -> list[list[Time]]:
-        """Return when every slot of every rank starts, each as soon as its rank and what it needs are done.
+    @cached_property
+    def plan(self) -> list[tuple[Slot, int, int, bool]]:
+        """All slots so that none stands before what it needs: slot, rank, where what it needs stands (-1), a hop away?
 
         Raises RuntimeError if ranks wait for each other, which no schedule here does.
         """
-        done: dict[Slot, Time] = {}
-        found: list[list[Time]] = [[] for _ in self.orders]
-        free = [0.0] * self.stages
+        placed: dict[Slot, int] = {}
+        found: list[tuple[Slot, int, int, bool]] = []
+        begun = [0] * self.stages
         awake = list(range(self.stages))
         waiting: dict[Slot, int] = {}
         while awake:
             rank = awake.pop()
-            order, begun = self.orders[rank], found[rank]
-            while len(begun) < len(order):
-                slot = order[len(begun)]
-                ready = self._ready(slot, rank, done, costs.hop)
-                if isinstance(ready, Slot):
-                    waiting[ready] = rank
+            for slot in self.orders[rank][begun[rank] :]:
+                before = self.awaited(slot)
+                if before is not None and before not in placed:
+                    waiting[before] = rank
                     break
-                start = max(free[rank], ready)
-                begun.append(start)
-                free[rank] = done[slot] = start + costs.of(slot)
+                place = -1 if before is None else placed[before]
+                placed[slot] = len(found)
+                found.append((slot, rank, place, place >= 0 and found[place][1] != rank))
+                begun[rank] += 1
                 if slot in waiting:
                     awake.append(waiting.pop(slot))
-        if any(len(b) < len(o) for b, o in zip(found, self.orders, strict=True)):
+        if len(found) < sum(len(order) for order in self.orders):
             raise RuntimeError(f"{self.name}: stages wait for each other")
         return found
 
-    def _ready(self, slot: Slot, rank: int, done: dict[Slot, Time], hop: Time) -> Time | Slot:
-        """Return when what another slot brings is there, or the slot that is still to come."""
-        before = self.awaited(slot)
-        if before is None:
-            return 0.0
-        if before not in done:
-            return before
-        return done[before] + (hop if self.rank_of(before.part, before.up) != rank else 0.0)
+    def starts(self, costs: Costs) -> dict[Slot, Time]:
+        """Return when every slot starts, each as soon as its rank and what it needs are done."""
+        starts, _ = self._timed(costs)
+        return {slot: start for (slot, *_), start in zip(self.plan, starts, strict=True)}
+
+    def _timed(self, costs: Costs) -> tuple[list[Time], list[Time]]:
+        """Return when each slot of the plan starts, and when it ends."""
+        free, starts, ends = [0.0] * self.stages, [], list[Time]()
+        lengths = {"f": costs.forward, "b": costs.backward, "w": costs.weight}
+        for slot, rank, place, hop in self.plan:
+            start = free[rank]
+            if place >= 0:
+                start = max(start, ends[place] + (costs.hop if hop else 0.0))
+            starts.append(start)
+            free[rank] = start + lengths[slot.kind][slot.part]
+            ends.append(free[rank])
+        return starts, ends
 
     def awaited(self, slot: Slot) -> Slot | None:
         """Return the slot that brings what this one works on, None for the start of a microbatch."""
@@ -109,32 +119,20 @@ class PipelineTable:
 
     def makespan(self, costs: Costs) -> Time:
         """Return when the last slot is done."""
-        starts = self.starts(costs)
-        return max(
-            (s + costs.of(slot) for begun, order in zip(starts, self.orders, strict=True)
-             for s, slot in zip(begun, order, strict=True)),
-            default=0.0,
-        )  # fmt: skip
-
-    def busy(self, costs: Costs) -> Time:
-        """Return how long the rank with most work works."""
-        return max((sum(costs.of(slot) for slot in order) for order in self.orders), default=0.0)
+        return max(self._timed(costs)[1])
 
     def bubble_fraction(self, costs: Costs) -> float:
         """Return the share of the ranks' time in which they wait."""
-        worked = sum(costs.of(slot) for order in self.orders for slot in order)
-        total = self.makespan(costs) * self.stages
-        return 1 - worked / total if total else 0.0
+        worked = sum(costs.of(slot) for slot, *_ in self.plan)
+        return 1 - worked / (self.makespan(costs) * self.stages)
 
     def rows(self, costs: Costs) -> list[list[str]]:
         """Return the table [slots][stages] for whole costs: what each stage does in each slot, '' for nothing."""
-        starts, length = self.starts(costs), int(self.makespan(costs))
-        table = [[""] * self.stages for _ in range(length)]
-        for rank, (begun, order) in enumerate(zip(starts, self.orders, strict=True)):
-            for start, slot in zip(begun, order, strict=True):
-                name = str(slot) if self.chunks == 1 else f"{slot}@{slot.part // self.stages}"
-                for k in range(int(start), int(start + costs.of(slot))):
-                    table[k][rank] = name
+        table = [[""] * self.stages for _ in range(int(self.makespan(costs)))]
+        for slot, start in self.starts(costs).items():
+            name = str(slot) if self.chunks == 1 else f"{slot}@{slot.part // self.stages}"
+            for k in range(int(start), int(start + costs.of(slot))):
+                table[k][self.rank_of(slot.part, slot.up)] = name
         return table
 
     def in_flight(self) -> list[int]:
