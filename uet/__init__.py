@@ -43,6 +43,7 @@ if TYPE_CHECKING:
     from uet.api.touring import plan_tour, tour
     from uet.api.traces import import_workload, record_workload
     from uet.api.tradeoff import tradeoff
+    from uet.api.training import make_llm, make_pipeline
     from uet.api.work import simulate
 
 __all__ = [
@@ -69,6 +70,8 @@ __all__ = [
     "list_catalogues",
     "list_topologies",
     "make_collective",
+    "make_llm",
+    "make_pipeline",
     "merge_workloads",
     "nccl_tune",
     "new",

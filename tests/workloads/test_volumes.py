@@ -43,7 +43,8 @@ def test_sizes_equal_calculon(sizes: tuple[int, ...], deal: tuple[int | str, ...
     )
     how = check(Parallelism, {
         "tp": tp, "pp": pp, "dp": dp, "micro_batch": micro, "chunks": chunks, "recompute": recompute,
-        "sequence": kind == "rs_ag", "scatter": kind != "ar", "schedule": "interleaved" if chunks != 1 else "1f1b",
+        "sequence_parallel": kind == "rs_ag", "scatter": kind != "ar",
+        "schedule": "interleaved" if chunks != 1 else "1f1b",
     }, "how")  # fmt: skip
     layer = layer_communications(model, how, 0)
     by_phase = [sum(c.vector_bytes for c in layer if c.phase == p) for p in ("forward", "backward", "recompute")]
@@ -53,7 +54,7 @@ def test_sizes_equal_calculon(sizes: tuple[int, ...], deal: tuple[int | str, ...
 
 
 def test_llama_405b_in_closed_form() -> None:
-    model, how, batch = PRESETS["llama3-405b"], Parallelism(tp=8, pp=16, dp=128, sequence=True), 2048
+    model, how, batch = PRESETS["llama3-405b"], Parallelism(tp=8, pp=16, dp=128, sequence_parallel=True), 2048
     found, micro, vector = volumes(model, how, batch), 16, 2 * 8192 * 16384
     assert found.total_bytes["tp"] == how.ranks // 16 // 8 * 7 * vector * 8 * 126 * micro  # 8 halves of an allreduce
     assert found.total_bytes["pp"] == 2 * 15 * micro * (how.ranks // 16) * vector // 8

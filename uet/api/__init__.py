@@ -10,6 +10,7 @@ first used, so that importing `uet` costs nothing.
     bandwidth   bandwidth draw_profile
     schedules   show_workload list_algorithms make_collective convert_workload check_workload merge_workloads
     traces      import_workload record_workload
+    training    make_llm make_pipeline
     work        simulate
     messages    simulate_loggops
     nccl        nccl_tune
@@ -50,6 +51,8 @@ FUNCTIONS = {
     "list_catalogues": "uet.api.prices",
     "list_topologies": "uet.api.fabrics",
     "make_collective": "uet.api.schedules",
+    "make_llm": "uet.api.training",
+    "make_pipeline": "uet.api.training",
     "merge_workloads": "uet.api.schedules",
     "nccl_tune": "uet.api.nccl",
     "new": "uet.api.parts",

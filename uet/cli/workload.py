@@ -11,6 +11,7 @@ from uet.base.units import format_bytes, parse_bytes
 from uet.cli.options import parse_settings, shared
 from uet.cli.output import finish, print_facts, print_table, working
 from uet.cli.workload_trace import import_trace, record_trace
+from uet.cli.workload_training import llm, pipeline
 
 if TYPE_CHECKING:
     from uet.api.schedules import Workload
@@ -76,6 +77,10 @@ def _print(found: Workload) -> None:
 @workload.group()
 def make() -> None:
     """Write workloads as GOAL files."""
+
+
+make.add_command(llm)
+make.add_command(pipeline)
 
 
 @make.command()

@@ -47,7 +47,7 @@ def kept_bytes(model: Transformer, how: Parallelism, layer: int) -> float:
     if model.has_experts(layer):
         inner = (model.top_k + model.shared_experts) * model.expert_ffn
     attention = 2 * model.query_size + model.kv_size
-    return whole / (t if how.sequence else 1) + w * (attention + (3 if model.gated else 2) * inner) / t
+    return whole / (t if how.sequence_parallel else 1) + w * (attention + (3 if model.gated else 2) * inner) / t
 
 
 def _scores(model: Transformer, how: Parallelism) -> float:

@@ -30,8 +30,8 @@ class Parallelism(StrictModel):
     """Degrees and what goes with them.
 
     `zero`: what of the optimizer's state (1), gradients (2) and parameters (3, FSDP) the dp ranks share out.
-    `sequence`: norms and dropout are shared out over tp (Korthikanti et al., arXiv 2205.05198); `scatter`:
-    stages send each other 1/tp of the activations and gather them again (implied by `sequence`).
+    `sequence_parallel`: norms and dropout are shared out over tp (Korthikanti et al., arXiv 2205.05198); `scatter`:
+    stages send each other 1/tp of the activations and gather them again (implied by `sequence_parallel`).
     `chunks` of layers per stage (interleaving); `recompute`: what of the forward pass backward repeats,
     attention's core (`selective`) or all. `causal`: attention skips the masked half and keeps no scores.
     `overlap`: gradients travel during the last backward pass. `word_bytes` of an activation and a parameter,
@@ -44,7 +44,7 @@ class Parallelism(StrictModel):
     ep: Degree = 1
     cp: Degree = 1
     zero: Literal[0, 1, 2, 3] = 0
-    sequence: bool = False
+    sequence_parallel: bool = False
     scatter: bool = False
     schedule: str = "1f1b"
     chunks: Degree = 1
@@ -131,9 +131,11 @@ class Parallelism(StrictModel):
             for what, n in (("heads", model.heads), ("elements of a hidden layer", model.hidden), ("ffn", model.ffn))
             if n % self.tp
         ]
-        if model.sequence % (self.cp * (self.tp if self.sequence else 1)):
-            found.append(f"{model.name}: a sequence of {model.sequence} cannot be dealt to cp={self.cp}"
-                         + (f" times tp={self.tp}" if self.sequence else "") + "; change one of them")  # fmt: skip
+        if model.sequence % (self.cp * (self.tp if self.sequence_parallel else 1)):
+            shares = f"cp={self.cp}" + (f" times tp={self.tp}" if self.sequence_parallel else "")
+            found.append(
+                f"{model.name}: a sequence of {model.sequence} cannot be dealt to {shares}; change one of them"
+            )
         if self.ep > 1 and not model.experts:
             found.append(f"{model.name} has no experts to deal to ep={self.ep}; leave ep out")
         elif model.experts % self.ep:

@@ -24,7 +24,7 @@ class Recipe(StrictModel):
     batch: int = 1024
     hardware: str = "h100"
     interleave: Literal["none", "fewest", "all"] = "fewest"
-    others: Mapping[str, Any] = {"sequence": True, "causal": True, "zero": 1}
+    others: Mapping[str, Any] = {"sequence_parallel": True, "causal": True, "zero": 1}
     source: str = ""
 
 
@@ -47,7 +47,7 @@ RECIPES: Mapping[str, Recipe] = {
     "megatron-1t": Recipe(tp=8, pp=64, batch=3072, **_SC21),
     "llama3-405b": Recipe(
         tp=8, pp=16, batch=2048, interleave="all",
-        others={"sequence": True, "causal": True, "zero": 2, "gradient_bytes": 4},
+        others={"sequence_parallel": True, "causal": True, "zero": 2, "gradient_bytes": 4},
         source="Llama Team, arXiv 2407.21783, section 3.3 and table 4; chunks of one layer",
     ),
     "deepseek-v3": Recipe(
@@ -74,9 +74,9 @@ def complete(model: Transformer, given: Mapping[str, Any], batch: int | None) ->
     stated = {key: value for key, value in given.items() if value is not None}
     how = check(Parallelism, {**recipe.others, **stated}, model.name)
     batch = recipe.batch if batch is None else batch
-    if how.tp == 1 and "sequence" not in stated:
-        how = how.model_copy(update={"sequence": False})
-    if "schedule" in stated or "chunks" in stated or how.pp == 1:
+    if how.tp == 1 and "sequence_parallel" not in stated:
+        how = how.model_copy(update={"sequence_parallel": False})
+    if "chunks" in stated or how.pp == 1 or stated.get("schedule", "interleaved") != "interleaved":
         return how, batch
     return how.model_copy(update=_schedule(model, how, recipe, how.microbatches(batch))), batch
 
@@ -85,7 +85,7 @@ def _schedule(model: Transformer, how: Parallelism, recipe: Recipe, microbatches
     """Return the schedule and chunks of a recipe, or 1F1B where the numbers do not allow them."""
     if how.schedule == "dualpipe" and (how.pp % 2 or microbatches % 2 or microbatches < 2 * how.pp):
         return {"schedule": "1f1b"}
-    if how.schedule != "1f1b" or recipe.interleave == "none" or microbatches % how.pp:
+    if how.schedule not in ("1f1b", "interleaved") or recipe.interleave == "none" or microbatches % how.pp:
         return {}
     spare = model.ends if -model.layers % how.pp else 0
     depth = (model.layers + spare) // how.pp

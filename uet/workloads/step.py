@@ -172,7 +172,7 @@ class StepModel:
         for name, seconds in self._gradients(batch, stage).items():
             exposed[name] += seconds
         return StepTime(
-            busy.compute_s, exposed, makespan - busy.total_s, self._optimizer(stage), bubble,
+            busy.compute_s, exposed, makespan - busy.total_s, self.optimizer_s(stage), bubble,
             self.model.step_flop(batch * self.model.sequence, causal=self.how.causal),
         )  # fmt: skip
 
@@ -212,7 +212,8 @@ class StepModel:
             found["dp"] = max(0.0, found["dp"] - sum(self.part_pass(p, False).total_s for p in parts))
         return found
 
-    def _optimizer(self, stage: int) -> float:
+    def optimizer_s(self, stage: int) -> float:
+        """Return how long a stage updates its parameters."""
         elements = 0.0
         for part, _ in hosted(self.how, 2, stage):
             held = [held_of_layer(self.model, self.how, layer) for layer in self.layers_of[part]]

@@ -5,13 +5,13 @@ and alltoall (n - 1) D, a message D. `D` is the whole vector, of which a rank of
 own. With w bytes per word, microbatches of b samples, s tokens on a rank (a share of 1/cp), hidden size h and
 V = w b s h:
 
-    tp   a layer: 2 allreduces of V forward, 2 backward and 2 where forward is repeated; with `sequence` each
+    tp   a layer: 2 allreduces of V forward, 2 backward and 2 where forward is repeated; with `sequence_parallel` each
          is an allgather and a reduce-scatter (Shoeybi et al. 2019; Korthikanti et al. 2022), and attention's
          core alone is repeated from one more allgather
     ep   a layer with experts: 2 alltoalls of k V / tp forward (dispatch and combine) and 2 backward
     cp   a layer: an allgather of keys and values forward, one more and a reduce-scatter of their gradients
          backward; blocks that travel round a ring (ring attention) are as many bytes
-    pp   V to the next part forward, V back; V / tp with `sequence` or `scatter`
+    pp   V to the next part forward, V back; V / tp with `sequence_parallel` or `scatter`
     dp   an allreduce of the gradients, or a reduce-scatter and an allgather of the parameters (ZeRO-1, 2); with
          ZeRO-3 a reduce-scatter and two allgathers per microbatch
 
@@ -78,10 +78,10 @@ def _tensor(model: Transformer, how: Parallelism) -> list[Communication]:
     if how.tp == 1:
         return []
     phases = [FORWARD, BACKWARD, *([RECOMPUTE] if how.recompute == "full" else [])]
-    kinds = ("allgather", "reducescatter") if how.sequence else ("allreduce",)
+    kinds = ("allgather", "reducescatter") if how.sequence_parallel else ("allreduce",)
     vector = activation_bytes(model, how)
     found = [Communication("tp", "tp", k, vector, how.tp, phase) for phase in phases for _ in range(2) for k in kinds]
-    if how.sequence and how.recompute == "selective":
+    if how.sequence_parallel and how.recompute == "selective":
         found.append(Communication("tp", "tp", "allgather", vector, how.tp, RECOMPUTE))
     return found
 
@@ -106,7 +106,7 @@ def _experts(model: Transformer, how: Parallelism) -> list[Communication]:
 
 def hop_bytes(model: Transformer, how: Parallelism) -> int:
     """Return the bytes that a rank sends to its neighbour stage for a microbatch."""
-    return activation_bytes(model, how) // (how.tp if how.sequence or how.scatter else 1)
+    return activation_bytes(model, how) // (how.tp if how.sequence_parallel or how.scatter else 1)
 
 
 @dataclass(frozen=True)
@@ -169,7 +169,7 @@ def embedding_communications(model: Transformer, how: Parallelism, first: bool, 
     """Return what embedding (forward) and head (backward) do over tp for a microbatch."""
     if how.tp == 1 or not model.vocabulary:
         return []
-    kinds = ("reducescatter", "allgather") if how.sequence else ("allreduce", "allreduce")
+    kinds = ("reducescatter", "allgather") if how.sequence_parallel else ("allreduce", "allreduce")
     vector, ends = activation_bytes(model, how), zip(kinds, (FORWARD, BACKWARD), (first, last), strict=True)
     return [Communication(EMBEDDING, "tp", kind, vector, how.tp, phase) for kind, phase, here in ends if here]
 
