@@ -106,6 +106,7 @@ def make_pipeline(
 
 def make_llm(
     model: str | Path,
+    parallelism: Mapping[str, Any] | None = None,
     *,
     global_batch: int | None = None,
     ranks: int | None = None,
@@ -118,7 +119,6 @@ def make_llm(
     file: str | Path | None = None,
     force: bool = False,
     say: Say | None = None,
-    **parallelism: Any,
 ) -> TrainingStep:
     """Return a training step of a known transformer or one from a file, and write it as GOAL if `file` is given.
 
@@ -142,7 +142,7 @@ def make_llm(
     known = find_model(model)
     accelerator = find_hardware(hardware or recipe_of(known).hardware)
     resized = _resized(known, sequence, layers)
-    deal = {name: value for name, value in parallelism.items() if value is not None}
+    deal = {name: value for name, value in (parallelism or {}).items() if value is not None}
     deal |= _by_ranks(ranks, deal)
     if microbatches is not None:
         global_batch = _only(microbatches, deal)

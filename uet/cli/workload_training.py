@@ -54,8 +54,9 @@ def _degree(name: str, what: str) -> Callable[[Any], Any]:
 @click.option("--out", "file", metavar="FILE", help="Write the step as .goal (text) or .bin.")
 @shared("json", "quiet", "force", "verbose")
 def llm(
-    algorithms: tuple[str, ...], settings: tuple[str, ...], model: str, order: str | None,
-    as_json: bool, quiet: bool, verbose: bool, **options: Any,
+    model: str, ranks: int | None, global_batch: int | None, sequence: int | None, layers: int | None,
+    microbatches: int | None, hardware: str | None, algorithms: tuple[str, ...], settings: tuple[str, ...],
+    reduce_ps_per_byte: float, file: str | None, as_json: bool, quiet: bool, force: bool, verbose: bool, **deal: Any,
 ) -> None:  # fmt: skip
     """Report a training step of a language model, and write it as a GOAL file with --out.
 
@@ -65,11 +66,12 @@ def llm(
     """
     import uet
 
-    others = parse_settings(settings, "--set", "overlap=false")
+    parallelism = {**deal, **parse_settings(settings, "--set", "overlap=false")}
     with working(quiet, verbose) as say:
         found = uet.make_llm(
-            model, algorithms=parse_settings(algorithms, "--algorithm", "allreduce=ring"), say=say,
-            order=order, **options, **others,
+            model, parallelism, global_batch=global_batch, ranks=ranks, sequence=sequence, layers=layers,
+            microbatches=microbatches, hardware=hardware, reduce_ps_per_byte=reduce_ps_per_byte, file=file, force=force,
+            algorithms=parse_settings(algorithms, "--algorithm", "allreduce=ring"), say=say,
         )  # fmt: skip
     finish("workload.make", found.as_dict(), as_json)
     if not as_json:

@@ -79,8 +79,8 @@ def _run(title: str, name: str, given: dict[str, int], batch: int, tflops: float
 
 def _sequence_parallel() -> Iterator[Run]:
     for name, pp, chunks, micro, batch, full_s, selective_s in _TABLE_5:
-        given = {"tp": 8, "pp": pp, "micro_batch": micro, "chunks": chunks}
-        given |= {"schedule": "interleaved" if chunks > 1 else "1f1b"}
+        schedule = "interleaved" if chunks > 1 else "1f1b"
+        given = {"tp": 8, "pp": pp, "micro_batch": micro, "chunks": chunks, "schedule": schedule}
         selective: dict[str, Any] = {"recompute": "selective", "sequence_parallel": True}
         for seconds, more in ((full_s, {}), (selective_s, selective)):
             title = f"sequence parallelism table 5: {name}, {more.get('recompute', 'full')} recomputation"
