@@ -1,4 +1,4 @@
-"""Running a Schedule: which operations are ready, started and done. Shared by all packet-level carriers.
+"""Running a Schedule: which operations are ready, started and done. Shared by all carriers and the flow level.
 
 After engine verbs the carrier calls `absorb`; then `start_ready`, the local work that `next_local`
 names, and the endpoints that `next_kick` names, until nothing is left. Reductions and copies take no
@@ -131,27 +131,55 @@ def finish(o: Any, step: int, now: int) -> None:
 
 
 @kernel
+def next_ready(o: Any) -> int:
+    """Take an operation that waits for nothing any more; -1 if there is none."""
+    runner = runner_at(o, 0)
+    if runner["n_ready"] == 0:
+        return -1
+    runner["n_ready"] -= 1
+    return np.int64(ready_step_at(o, runner["n_ready"])["item"])
+
+
+@kernel
+def begin(o: Any, step: int, now: int) -> int:
+    """Start an operation; return its kind if the carrier is to see to it, a send or a calc that takes time, else -1."""
+    s = step_at(o, step)
+    s["started"], s["started_ps"] = 1, now
+    if s["kind"] == SEND or (s["kind"] == CALC and s["duration_ps"] > 0):
+        return np.int64(s["kind"])
+    if s["kind"] == CALC:
+        finish(o, step, now)
+    elif s["kind"] != RECV or s["arrived"] == 1:
+        _end(o, step, now)
+    return -1
+
+
+@kernel
 def start_ready(o: Any, e: Any, q: Any, now: int) -> None:
     """Start all ready operations: post sends, match receives, let computations take their time."""
     runner = runner_at(o, 0)
-    while runner["n_ready"] > 0:
-        runner["n_ready"] -= 1
-        step = np.int64(ready_step_at(o, runner["n_ready"])["item"])
-        s = step_at(o, step)
-        s["started"], s["started_ps"] = 1, now
-        if s["kind"] == SEND:
+    step = next_ready(o)
+    while step >= 0:
+        kind, s = begin(o, step, now), step_at(o, step)
+        if kind == SEND:
             row = post(e, np.int64(s["rank"]), np.int64(s["peer"]), s["bytes"], s["pair"], step, now)
             s["message"] = row
             if row < 0:
                 runner["refused"] += 1
             kick_at(o, runner["n_kicks"])["item"] = s["rank"]
             runner["n_kicks"] += 1
-        elif s["kind"] == CALC and s["duration_ps"] > 0:
+        elif kind == CALC:
             schedule_event(q, now + s["duration_ps"], CALC_DONE | step)
-        elif s["kind"] == CALC:
-            finish(o, step, now)
-        elif s["kind"] != RECV or s["arrived"] == 1:
-            _end(o, step, now)
+        step = next_ready(o)
+
+
+@kernel
+def message_arrived(o: Any, step: int, now: int) -> None:
+    """All of a receive's message is there: the receive ends if it has started."""
+    s = step_at(o, step)
+    s["arrived"] = 1
+    if s["started"] == 1:
+        _end(o, step, now)
 
 
 @kernel
@@ -195,10 +223,7 @@ def absorb(o: Any, e: Any, now: int) -> None:
         if c["kind"] == SENT_DONE:
             finish(o, c["handle"], now)
         elif c["kind"] == RECEIVED_DONE:
-            s = step_at(o, c["handle"])
-            s["arrived"] = 1
-            if s["started"] == 1:
-                _end(o, c["handle"], now)
+            message_arrived(o, c["handle"], now)
         elif c["kind"] == SENT_FAILED:
             runner_at(o, 0)["failed"] += 1
         row = next_completion(e)

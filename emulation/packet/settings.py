@@ -11,12 +11,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from math import ceil
 
-from emulation.packet.probe import Paths
+from emulation.packet.probe import PS_PER_BYTE_GBPS, Paths
 from uet.base.errors import BadInput
 from uet.base.units import PS_PER_US
 from uet.transport import settings as engine
 
-PS_PER_BYTE_GBPS = 8_000  # one byte at 1 Gb/s takes 8,000 ps
 LOSSLESS_RTO_US = 1000  # with PFC packets wait where they would be lost otherwise: UE's RTO_Init_Time at least
 
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import resource
-import sys
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -20,15 +18,15 @@ from emulation.packet.devices import Devices
 from emulation.packet.edge import Edge
 from emulation.packet.impair import Impairments, counts
 from emulation.packet.probe import Paths, longest_path, port_latencies
-from emulation.packet.settings import NetworkSettings, resolve
+from emulation.packet.settings import resolve
 from emulation.packet.state import HOP, NETWORK, NO_EDGE, PAUSE_ROW, PORT, PORT_COUNT, SIM
 from emulation.packet.wire import codec_edge
+from emulation.results import FLOW_FIELDS, Result, peak_rss_bytes, percentiles, placed, unfinished
 from topologies.fabric import Fabric
 from uet.base.errors import BadInput, NoAnswer
 from uet.base.jit import World
 from uet.base.tables import Records
-from uet.schedule.model import SEND, Schedule, refuse_switches
-from uet.schedule.naming import describe
+from uet.schedule.model import SEND, Schedule
 from uet.transport.plugins import split_credit
 
 EVENTS_PER_CALL = 2_000_000
@@ -52,27 +50,6 @@ class SimulationSettings:
     impairments: Impairments = field(default_factory=Impairments)
 
 
-@dataclass(frozen=True)
-class Result:
-    """What a run left: one row per flow, one per port, when each operation was done (-1: not), totals, and
-    the settings that held.
-    """
-
-    flows: Records
-    ports: Records
-    done_ps: NDArray[np.int64]
-    totals: dict[str, Any]
-    status: str
-    settings: dict[str, float]
-    network: NetworkSettings
-
-
-FLOW_FIELDS = (
-    ("flow", "i8"), ("src", "i4"), ("dst", "i4"), ("bytes", "i8"), ("packets", "i8"), ("retransmissions", "i8"),
-    ("start_ps", "i8"), ("finish_ps", "i8"), ("fct_ps", "i8"),
-)  # fmt: skip
-
-
 class Simulation:
     """One run, from tables to results; `advance` may be called until it returns True."""
 
@@ -90,7 +67,7 @@ class Simulation:
         started = time.process_time()
         self.fabric, self.schedule, self.options = fabric, schedule, settings
         self.devices = Devices(fabric)
-        self.own, self.peer = _ends(schedule, self.devices, _placement(fabric, schedule, settings.placement))
+        self.own, self.peer = _ends(schedule, self.devices, placed(fabric, schedule, settings.placement))
         paths = longest_path(fabric, 4096)
         self.values, self.network = resolve(
             settings.profile, settings.overrides, paths, split_credit(settings.controller)[1] > 0
@@ -187,15 +164,7 @@ class Simulation:
     @property
     def problem(self) -> NoAnswer | None:
         """Why a run that is over has no complete result, None if it has."""
-        done, total = self.progress
-        open_ = f"{self.schedule.name}: {total - done:,} of {total:,} operations"
-        if self.status == "stuck":
-            return NoAnswer(f"{open_} can never start; check its dependencies")
-        if self.status == "unfinished":
-            return NoAnswer(f"{open_} were not done at the end; raise the end time")
-        if self.status == "failed":
-            return NoAnswer(f"{open_} not done: a message ran out of retries; raise rto.max_retries (-1: endless)")
-        return None
+        return unfinished(self.schedule, self.status, *self.progress)
 
     def result(self) -> Result:
         """Collect flows, ports and totals of what has happened so far."""
@@ -225,8 +194,8 @@ class Simulation:
         return {
             "flows": int((self.schedule.operations["kind"] == SEND).sum()),
             "finished": int(finished.sum()),
-            "finish_us": _percentiles(flows["finish_ps"][finished]),
-            "fct_us": _percentiles(flows["fct_ps"][finished]),
+            "finish_us": percentiles(flows["finish_ps"][finished]),
+            "fct_us": percentiles(flows["fct_ps"][finished]),
             "data_packets": counters["sent"],
             "retransmissions": counters["retransmitted"],
             "trims": int(network["trims"]),
@@ -251,43 +220,8 @@ class Simulation:
             "base_rtt_us": self.values["cc.base_rtt_us"],
             "sim_us": self.now_ps / 1e6,
             "cpu_s": self.cpu_s,
-            "peak_rss_bytes": _peak_rss_bytes(),
+            "peak_rss_bytes": peak_rss_bytes(),
         }
-
-
-def _peak_rss_bytes() -> int:
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return peak if sys.platform == "darwin" else peak * 1024  # Linux counts in KiB
-
-
-def _percentiles(times_ps: NDArray[np.int64]) -> dict[str, float | None]:
-    """Return first, mean and percentiles [us]; percentile p of n sorted values is value[min(n-1, floor(p n))]."""
-    n = len(times_ps)
-    if n == 0:
-        return dict.fromkeys(("first", "mean", "p50", "p99", "max"))
-    us = np.sort(times_ps) / 1e6
-    pick = {"first": 0, "p50": min(n - 1, n // 2), "p99": min(n - 1, n * 99 // 100), "max": n - 1}
-    return {**{name: float(us[k]) for name, k in pick.items()}, "mean": float(us.mean())}
-
-
-def _placement(fabric: Fabric, schedule: Schedule, placement: NDArray[np.int64] | None) -> NDArray[np.int64]:
-    refuse_switches(schedule)
-    if schedule.n_ranks > fabric.n_hosts:
-        raise BadInput(
-            f"{schedule.name} needs {schedule.n_ranks} hosts but {fabric.spec} has {fabric.n_hosts}; enlarge it"
-        )
-    ops = schedule.operations
-    own = np.flatnonzero((ops["kind"] == SEND) & (ops["peer"] == ops["rank"]))
-    if len(own):
-        raise BadInput(
-            f"{schedule.name}: {describe(schedule, int(own[0]))}, its own rank, needs no network; "
-            "take it out, or use the loggops backend"
-        )
-    if placement is None:
-        return np.arange(schedule.n_ranks, dtype=np.int64)
-    if len(np.unique(placement)) != schedule.n_ranks or placement.min() < 0 or placement.max() >= fabric.n_hosts:
-        raise BadInput("a placement must name a different host of the fabric for every rank")
-    return placement.astype(np.int64)
 
 
 def _ends(schedule: Schedule, devices: Devices, placement: NDArray[np.int64]) -> tuple[NDArray[np.int64], ...]:

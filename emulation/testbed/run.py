@@ -15,8 +15,9 @@ from emulation.data import data_world
 from emulation.packet.devices import Devices
 from emulation.packet.edge import EDGE, Edge
 from emulation.packet.settings import NETWORK_PARAMETERS
-from emulation.packet.simulate import Result, Simulation, SimulationSettings
+from emulation.packet.simulate import Simulation, SimulationSettings
 from emulation.packet.state import SIM
+from emulation.results import Result
 from emulation.testbed.addresses import MAX_HOSTS, ip, mac
 from emulation.testbed.edge import edge
 from emulation.testbed.namespaces import Wires

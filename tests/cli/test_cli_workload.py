@@ -125,7 +125,7 @@ def test_jobs_are_merged_and_slow_each_other(capsys: Capture) -> None:
         (["workload", "merge", "tight.yaml", "--out", "x.goal"], "need 4 hosts but 3 of 4 are free"),
         (["workload", "merge", "range.yaml", "--out", "x.goal"], "write hosts as numbers and ranges"),
         (["simulate", "circle.goal"], "name it with --on SPEC"),
-        (["simulate", "circle.goal", "--backend", "loggops", "--on", "fat-tree:hosts=4"], "--on is for the packet"),
+        (["simulate", "circle.goal", "--backend", "loggops", "--on", "fat-tree:hosts=4"], "for the packet and flow"),
         (["simulate", "circle.goal", "--on", "fat-tree:hosts=4", "--loggops", "L=1"], "--loggops is for the loggops"),
         (["simulate", "circle.goal", "--backend", "loggops", "--loggops", "X=1"], "unknown LogGOPS parameter 'X'"),
     ],

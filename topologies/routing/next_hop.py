@@ -22,6 +22,12 @@ def pick(choice: int, size: int) -> int:
 
 
 @kernel
+def choice_of(k: int, size: int) -> int:
+    """Return the smallest 32-bit choice for which `pick` returns member k out of `size`."""
+    return ((k << 32) + size - 1) // size
+
+
+@kernel
 def pack(port: int, vc: int, size: int) -> int:
     """Pack a chosen port, the virtual channel of the next link and the size of the set."""
     return port | (vc << 32) | (size << 40)
@@ -52,9 +58,7 @@ def _enumerate(r: int, address: int, node: int, destination: int, vc: int, out: 
         return 0
     size = size_of(first)
     for k in range(min(size, len(out))):
-        # the smallest 32-bit choice that pick() maps to member k
-        choice = ((k << 32) + size - 1) // size
-        hop = call_next_hop(address, r, node, destination, vc, choice)
+        hop = call_next_hop(address, r, node, destination, vc, choice_of(k, size))
         out[k, 0], out[k, 1] = port_of(hop), vc_of(hop)
     return size
 

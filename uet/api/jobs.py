@@ -12,13 +12,13 @@ from uet.api.work import Run, Say, run_schedule
 from uet.base.units import PS_PER_US
 
 if TYPE_CHECKING:
-    from emulation.packet.simulate import SimulationSettings
     from topologies.fabric import Fabric
+    from uet.api.work import Options
     from uet.schedule.model import Index
 
 
 def job_times(
-    fabric: Fabric, jobs: PlacedJobs, owner: Index, options: SimulationSettings, run: Run, say: Say | None = None
+    fabric: Fabric, jobs: PlacedJobs, owner: Index, options: Options, run: Run, say: Say | None = None
 ) -> list[dict[str, Any]]:
     """Return start, finish and slowdown of each job of a run: its duration over that when it runs alone.
 

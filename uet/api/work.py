@@ -1,4 +1,4 @@
-"""Running a workload on a fabric, packet by packet."""
+"""Running a workload on a fabric, packet by packet or at flow level."""
 
 from __future__ import annotations
 
@@ -10,16 +10,21 @@ from typing import TYPE_CHECKING, Any
 
 from uet.api.fabrics import SpecLike
 from uet.api.schedules import read_work
-from uet.base.errors import Interrupted, UetError
+from uet.base.errors import BadInput, Interrupted, UetError, nearest
 
 if TYPE_CHECKING:
-    from emulation.packet.simulate import Result, SimulationSettings
+    from emulation.flow.simulate import FlowSettings, FlowSimulation
+    from emulation.packet.simulate import Simulation, SimulationSettings
+    from emulation.results import Result
     from topologies.fabric import Fabric
     from uet.base.runs import RunFolder
     from uet.base.tables import Records
     from uet.schedule.model import Index, Schedule
 
+    Options = SimulationSettings | FlowSettings
+
 Say = Callable[[str], None]
+BACKENDS = ("packet", "flow")
 
 
 @dataclass(frozen=True)
@@ -43,30 +48,33 @@ def simulate(
     work: SpecLike,
     on: SpecLike,
     *,
+    backend: str = "packet",
     seed: int = 1,
     settings: Mapping[str, str | float] | None = None,
     profile: str | None = None,
     transport: str = "uet",
     cc: str | None = None,
     lb: str = "mixed",
+    fail: str = "",
     end_ps: int | None = None,
     wire: bool = False,
     out: str | Path | None = None,
     force: bool = False,
     say: Say | None = None,
 ) -> Run:
-    """Run `work` on one plane of the fabric `on`, packet by packet with the UET engine.
+    """Run `work` on one plane of the fabric `on`: packet by packet with the UET engine, or (`backend` flow) as
+    fluids that share the links max-min fairly, which takes neither `transport`, `cc` nor `wire`.
 
     `settings` are those of `uet.parameters`; `profile` names a set of their defaults (for .cm
     and .topo files htsim, else uet-1.0); `transport` is `uet`, or `roce` for what it replaces (go-back-N on
     one path, DCQCN, no trimming); `cc` [nscc; dcqcn for roce] and `lb` name the congestion controller (`nscc`, `rccc`,
-    `nscc+rccc`, ...) and the load balancer, or a file of one's own (path.py:Name); `end_ps` ends the
-    simulated time early; `wire` passes every packet through its bytes, which is slower and changes
-    nothing else; `out` asks for a run folder; `say` is called with remarks on progress. An unfinished run
-    is returned with its `problem`.
+    `nscc+rccc`, ...) and the load balancer, or a file of one's own (path.py:Name); `fail` are parts that are down
+    or slow from the beginning (flow; see `topologies.failures`), of several planes the one that lost most is
+    simulated; `end_ps` ends the simulated time early; `wire` passes every packet through its bytes, which is
+    slower and changes nothing else; `out` asks for a run folder; `say` is called with remarks on progress. An
+    unfinished run is returned with its `problem`.
     Raises BadInput before any work for whatever is wrong in the arguments.
     """
-    from emulation.packet.simulate import SimulationSettings
     from uet.api.fabrics import build
     from uet.api.jobs import job_times
     from uet.api.jobs_spec import is_jobs_file, merged, read_jobs
@@ -75,17 +83,15 @@ def simulate(
     from uet.transport.settings import transport_switches
 
     values = transport_switches(transport) | checked_settings(settings or {})
-    cc = cc or ("dcqcn" if transport == "roce" else "nscc")
     files_of_htsim = str(work).lower().endswith(".cm") or str(on).lower().endswith(".topo")
     chosen = profile or ("htsim" if files_of_htsim else "uet-1.0")
-    _check_names(chosen, cc, lb)
-    fabric = build(on)
+    if backend == "packet":
+        cc = cc or ("dcqcn" if transport == "roce" else "nscc")
+    options = _options(backend, chosen, cc, lb, seed, values, end_ps, wire, fail)
+    fabric = _left(build(on), fail, seed)
     jobs = read_jobs(work, fabric.n_hosts, seed) if is_jobs_file(work) else None
     schedule, owner = (read_work(work, fabric.n_hosts, seed), None) if jobs is None else merged(jobs)
     folder = None if out is None else RunFolder(out, "simulate", seed, chosen, force)
-    options = SimulationSettings(
-        profile=chosen, controller=cc, balancer=lb, seed=seed, overrides=values, end_ps=end_ps, wire=wire
-    )
     run = run_schedule(fabric, schedule, options, say)
     if jobs is not None and owner is not None:
         run.summary["jobs"] = job_times(fabric, jobs, owner, options, run, say)
@@ -94,6 +100,8 @@ def simulate(
     spec = {
         "work": str(work),
         "on": fabric.spec,
+        "backend": backend,
+        "fail": fail,
         "profile": chosen,
         "transport": transport,
         "cc": cc,
@@ -105,25 +113,50 @@ def simulate(
     return replace(run, folder=folder.target)
 
 
-def _check_names(profile: str, cc: str, lb: str) -> None:
+def _options(
+    backend: str, profile: str, cc: str | None, lb: str, seed: int, values: dict[str, float], end_ps: int | None,
+    wire: bool, fail: str,
+) -> Options:  # fmt: skip
+    """Return the settings of a backend. Raises BadInput for unknown names and what the backend does not do."""
+    from emulation.flow.simulate import FlowSettings
+    from emulation.packet.simulate import SimulationSettings
     from uet.transport.plugins import load
     from uet.transport.settings import defaults
 
     defaults(profile)
-    load("controller", cc)
+    if backend not in BACKENDS:
+        raise BadInput(f"no backend with a fabric is called '{backend}'; {nearest(backend, BACKENDS)}")
+    if backend == "flow":
+        if cc is not None or wire:
+            raise BadInput("the flow backend has no congestion controllers and no bytes; leave out cc and wire")
+        return FlowSettings(profile, lb, seed, values, end_ps)
+    if fail:
+        raise BadInput("failures are for the flow backend here; leave out fail, or choose backend flow")
+    controller = cc or "nscc"
+    load("controller", controller)
     load("balancer", lb)
+    return SimulationSettings(
+        profile=profile, controller=controller, balancer=lb, seed=seed, overrides=values, end_ps=end_ps, wire=wire
+    )
 
 
-def run_schedule(fabric: Fabric, schedule: Schedule, options: SimulationSettings, say: Say | None = None) -> Run:
+def _left(fabric: Fabric, fail: str, seed: int) -> Fabric:
+    """Return what failures leave of the plane that they hit hardest."""
+    from topologies.survivors import survivors
+
+    if not fail:
+        return fabric
+    worst = min(survivors(fabric, fail, seed), key=lambda plane: float(plane.links["gbps"].sum()))
+    return replace(worst, planes=fabric.planes)
+
+
+def run_schedule(fabric: Fabric, schedule: Schedule, options: Options, say: Say | None = None) -> Run:
     """Run `schedule` on one plane of `fabric`; see `simulate`."""
-    from emulation.packet.simulate import Simulation
-    from emulation.packet.warmup import warm_up
-
     if say is not None:
         say("preparing kernels (compiling them takes up to a minute, once)")
     startup_s = time.process_time()
-    compile_s, started = warm_up(fabric, options), time.perf_counter()
-    simulation = Simulation(fabric, schedule, options)
+    compile_s, started = _warm_up(fabric, options), time.perf_counter()
+    simulation = _simulation(fabric, schedule, options, say)
     problem: UetError | None = None
     try:
         while not simulation.advance():
@@ -139,28 +172,51 @@ def run_schedule(fabric: Fabric, schedule: Schedule, options: SimulationSettings
     return Run(summary, result.flows, result.ports, result.done_ps, None, problem)
 
 
+def _warm_up(fabric: Fabric, options: Options) -> float:
+    """Have the kernels ready and return the CPU seconds that took."""
+    from emulation.flow import simulate as flow
+    from emulation.packet.warmup import warm_up
+
+    if isinstance(options, flow.FlowSettings):
+        return flow.warm_up(fabric)
+    return warm_up(fabric, options)
+
+
+def _simulation(
+    fabric: Fabric, schedule: Schedule, options: Options, say: Say | None
+) -> Simulation | FlowSimulation:  # fmt: skip
+    from emulation.flow.simulate import FlowSettings, FlowSimulation
+    from emulation.packet.simulate import Simulation
+
+    if isinstance(options, FlowSettings):
+        return FlowSimulation(fabric, schedule, options, say)
+    return Simulation(fabric, schedule, options)
+
+
 PERFORMANCE = ("startup_s", "compile_s", "cpu_s", "wall_s", "peak_rss_bytes")
 """Fields of a summary that differ between two equal runs: CPU seconds of the process before the run, of
 compiling or loading kernels, and of building and running; elapsed seconds of the run; peak memory."""
 
 
 def _summary(
-    fabric: Fabric, schedule: Schedule, result: Result, options: SimulationSettings, problem: UetError | None
+    fabric: Fabric, schedule: Schedule, result: Result, options: Options, problem: UetError | None
 ) -> dict[str, Any]:
     status = "partial" if isinstance(problem, Interrupted) else result.status
+    controller: str | None = getattr(options, "controller", None)
     return {
         "work": schedule.name,
         "on": fabric.spec,
         "hosts": fabric.n_hosts,
         "planes": fabric.planes,
         "planes_simulated": 1,
+        "backend": "flow" if controller is None else "packet",
         "profile": options.profile,
-        "cc": options.controller,
+        "cc": controller,
         "lb": options.balancer,
         "status": status,
         **result.totals,
         "settings": result.settings,
-        "network": asdict(result.network),
+        "network": result.network and asdict(result.network),
     }
 
 

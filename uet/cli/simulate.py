@@ -1,4 +1,4 @@
-"""`uet simulate`: packet by packet, or message by message."""
+"""`uet simulate`: packet by packet, at flow level, or message by message."""
 
 from __future__ import annotations
 
@@ -20,18 +20,19 @@ _OWN = ", or one of your own as FILE.py:NAME."
 
 BACKENDS = {
     "packet": ("fabric", "transport", "cc", "lb", "profile", "payload", "no_trim", "pfc", "wire", "end", "settings"),
+    "flow": ("fabric", "lb", "profile", "payload", "end", "settings", "fail"),
     "loggops": ("loggops", "ranks", "reduce_ps_per_byte"),
 }
-"""Parameters that only one backend honours."""
+"""Parameters that not every backend honours."""
 
 
 @click.command()
 @click.argument("work")
 @click.option(
     "--backend", type=click.Choice(list(BACKENDS)), default="packet", show_default=True,
-    help="Packet by packet on a fabric, or message by message under LogGOPS.",
+    help="Packet by packet or max-min fair flows on a fabric, or message by message under LogGOPS.",
 )  # fmt: skip
-@click.option("--on", "fabric", metavar="SPEC", help="Fabric to run on (packet).")
+@click.option("--on", "fabric", metavar="SPEC", help="Fabric to run on (packet, flow).")
 @click.option(
     "--loggops", metavar="L=2500,o=1500,...", default="", help="L, o, g, G, O in ns and S in bytes [LogGOPSim's]."
 )
@@ -69,20 +70,22 @@ BACKENDS = {
 @click.option("--pfc", is_flag=True, help="Pause senders instead of trimming: short for --set pfc.enabled=1.")
 @click.option("--wire", is_flag=True, help="Pass every packet through its bytes: slower, the same result.")
 @click.option("--end", metavar="TIME", help="Stop at this simulated time, such as 5ms.")
-@shared("json", "out", "seed", "set", "quiet", "force", "verbose")
+@shared("fail", "json", "out", "seed", "set", "quiet", "force", "verbose")
 @click.pass_context
 def simulate(
     ctx: click.Context, work: str, backend: str, fabric: str | None, loggops: str, ranks: int | None,
     reduce_ps_per_byte: float, transport: str, cc: str | None, lb: str, profile: str | None, payload: int | None,
-    no_trim: bool, pfc: bool, wire: bool, end: str | None, as_json: bool, out: str | None, seed: int,
+    no_trim: bool, pfc: bool, wire: bool, end: str | None, fail: str, as_json: bool, out: str | None, seed: int,
     settings: tuple[str, ...], quiet: bool, force: bool, verbose: bool,
 ) -> None:  # fmt: skip
-    """Run a workload on a fabric, packet by packet, or message by message.
+    """Run a workload on a fabric, packet by packet, at flow level, or message by message.
 
     WORK is a collective or pattern, such as permutation:size=2MiB or allreduce:algorithm=ring,size=1MiB,
     or a file (.goal, .bin, .cm, .yaml, .json), also one of several jobs (see 'uet workload merge'), which are
-    then run alone too, for their slowdown. The packet backend needs --on; one plane of that fabric is
-    simulated and carries all of WORK's bytes. The loggops backend computes exactly what LogGOPSim does.
+    then run alone too, for their slowdown. The packet and flow backends need --on; one plane of that fabric is
+    simulated and carries all of WORK's bytes. The flow backend takes messages for fluids that share the links
+    max-min fairly, for fabrics of 100,000 hosts; it takes --fail. The loggops backend computes exactly what
+    LogGOPSim does.
     """
     import uet
 
@@ -91,7 +94,7 @@ def simulate(
         _messages(work, loggops, ranks, reduce_ps_per_byte, as_json, out, seed, quiet, force, verbose)
         return
     if fabric is None:
-        raise BadInput("the packet backend runs on a fabric; name it with --on SPEC, or choose --backend loggops")
+        raise BadInput(f"the {backend} backend runs on a fabric; name it with --on SPEC, or choose --backend loggops")
     values = parse_settings(settings)
     if payload is not None:
         values["mtu.payload_bytes"] = str(payload)
@@ -101,7 +104,8 @@ def simulate(
         values["pfc.enabled"] = "1"
     end_ps = None if end is None else parse_time_ps(end)
     arguments: dict[str, Any] = {
-        "seed": seed, "settings": values, "profile": profile, "transport": transport, "cc": cc, "lb": lb,
+        "backend": backend, "seed": seed, "settings": values, "profile": profile, "transport": transport, "cc": cc,
+        "lb": lb, "fail": fail,
         "end_ps": end_ps, "wire": wire, "out": out, "force": force,
     }  # fmt: skip
     with working(quiet, verbose) as say:
@@ -113,11 +117,12 @@ def simulate(
 
 def _check_options(ctx: click.Context, backend: str) -> None:
     """Refuse options that the chosen backend does not honour."""
-    for other, names in BACKENDS.items():
-        for parameter in ctx.command.params:
-            given = ctx.get_parameter_source(parameter.name or "") is not ParameterSource.DEFAULT
-            if other != backend and parameter.name in names and given:
-                raise BadInput(f"{parameter.opts[0]} is for the {other} backend, not for {backend}; leave it out")
+    for parameter in ctx.command.params:
+        takers = [name for name, parameters in BACKENDS.items() if parameter.name in parameters]
+        given = ctx.get_parameter_source(parameter.name or "") is not ParameterSource.DEFAULT
+        if takers and backend not in takers and given:
+            whose = " and ".join(takers)
+            raise BadInput(f"{parameter.opts[0]} is for the {whose} backend, not for {backend}; leave it out")
 
 
 def _messages(
@@ -152,9 +157,7 @@ def _print(run: Run) -> None:
     print_table(title, ("time", "first", "mean", "p50", "p99", "max"), rows)
     print_facts("", {
         "flows": f"{s['finished']:,} of {s['flows']:,} finished",
-        "packets": f"{s['data_packets']:,} data, {s['retransmissions']:,} retransmitted, {s['packet_hops']:,} hops",
-        "network": f"{s['trims']:,} trimmed, {s['drops']:,} dropped, {s['ecn_marks']:,} marked, {s['pauses']:,} pauses",
-        "answers": f"{s['acks']:,} ACKs, {s['nacks']:,} NACKs, {s['rto']:,} timeouts",
+        **(_packet_facts(s) if s["backend"] == "packet" else {"rates": f"found {s['fills']:,} times"}),
         "simulated": f"{s['sim_us']:,.1f} us in {s['cpu_s']:.2f} CPU s ({s['events']:,} events)",
         "run folder": run.folder,
     })  # fmt: skip
@@ -162,3 +165,11 @@ def _print(run: Run) -> None:
         columns = ("name", "work", "ranks", "start_us", "finish_us", "duration_us", "isolated_us", "slowdown")
         rows = [tuple(job[c] for c in columns) for job in s["jobs"]]
         print_table("", ("job", "work", "ranks", "start us", "finish us", "took us", "alone us", "slowdown"), rows)
+
+
+def _packet_facts(s: dict[str, Any]) -> dict[str, object]:
+    return {
+        "packets": f"{s['data_packets']:,} data, {s['retransmissions']:,} retransmitted, {s['packet_hops']:,} hops",
+        "network": f"{s['trims']:,} trimmed, {s['drops']:,} dropped, {s['ecn_marks']:,} marked, {s['pauses']:,} pauses",
+        "answers": f"{s['acks']:,} ACKs, {s['nacks']:,} NACKs, {s['rto']:,} timeouts",
+    }
