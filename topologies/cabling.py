@@ -150,22 +150,32 @@ class CablingList:
 
 
 def cable_list(
-    fabric: Fabric, catalogue: Catalogue, rule: str | None = None, model: RackModel | None = None
+    fabric: Fabric,
+    catalogue: Catalogue,
+    rule: str | None = None,
+    model: RackModel | None = None,
+    layout: Layout | None = None,
 ) -> CablingList:
     """Return the cabling list of a fabric, with parts by rule 'published' (class) or 'rack' (reach).
 
-    None takes the catalogue's own rule. Raises BadInput when no part fits, CheckFailed when the graph
+    None takes the catalogue's own rule. `layout` says where everything stands, as `lay_out` does for `model`
+    by default. Raises BadInput when no part fits, CheckFailed when the graph
     has more cables of a class than the order.
     """
     rule = rule or catalogue.cabling
     if rule not in RULES:
         raise BadInput(f"cabling rule '{rule}' is unknown; legal: {', '.join(RULES)}")
-    layout = lay_out(fabric, model)
-    graph = _graph_cables(fabric, layout)
-    cables = np.concatenate([graph, *_order_rest(fabric, layout, graph)])
-    _measure(layout, cables)
+    layout = layout or lay_out(fabric, model)
+    cables = ordered_cables(fabric, layout)
+    measure(layout, cables)
     parts = _choose(fabric, catalogue, rule, cables)
     return CablingList(fabric, rule, layout, parts, cables)
+
+
+def ordered_cables(fabric: Fabric, layout: Layout) -> Records:
+    """Return all cables of the order with their ends, still without part and length, wherever devices stand."""
+    graph = _graph_cables(fabric, layout)
+    return np.concatenate([graph, *_order_rest(fabric, layout, graph)])
 
 
 def _graph_cables(fabric: Fabric, layout: Layout) -> Records:
@@ -239,7 +249,7 @@ def _free_leaf_ports(
     return device, used[device] + nth + 1
 
 
-def _measure(layout: Layout, cables: Records) -> None:
+def measure(layout: Layout, cables: Records) -> None:
     """Fill in `length_m`: a reserve cable is as long as the longest of its class at its leaf, stock as the longest."""
     plugged = cables["device_b"] != OPEN
     ends = cables[plugged]

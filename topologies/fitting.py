@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
+from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from topologies.boxes import CABLE_CLASSES, outside_ports
-from topologies.fabric import LINK_CLASSES, Fabric
+from topologies.fabric import LINK_CLASSES, Fabric, NameRange
 from uet.base.errors import BadInput
 
 if TYPE_CHECKING:
@@ -42,9 +43,23 @@ def pieces(cable: Part, gbps: float, links: int) -> int:
     return math.ceil(links / cable.links_each(gbps))
 
 
+def cables_by_reach(catalogue: Catalogue, gbps: float) -> list[Part]:
+    """Return the cables for `gbps` that are the cheapest per link for some length, the shortest first."""
+    parts = [p for kind in CABLE_CLASSES for p in catalogue.of(kind) if p.gbps >= gbps]
+    kept: list[Part] = []
+    for part in sorted(parts, key=partial(_per_link, gbps=gbps)):
+        if not kept or (part.reach_m or 0) > (kept[-1].reach_m or 0):
+            kept.append(part)
+    return kept
+
+
+def _per_link(part: Part, gbps: float) -> tuple[float, float, str]:
+    return (part.price_usd or 0) / part.links_each(gbps), part.reach_m or 0, part.name
+
+
 def cheapest_cable(catalogue: Catalogue, gbps: float, length_m: float) -> Part:
     """Return the cable of any class that carries `gbps` over `length_m` metres at the least price per link."""
-    parts = [p for kind in CABLE_CLASSES for p in catalogue.of(kind) if p.gbps >= gbps]
+    parts = cables_by_reach(catalogue, gbps)
     fits = [p for p in parts if (p.reach_m or 0) >= length_m]
     if not fits:
         longest = max((p.reach_m or 0 for p in parts), default=0)
@@ -52,7 +67,7 @@ def cheapest_cable(catalogue: Catalogue, gbps: float, length_m: float) -> Part:
             f"catalogue {catalogue.name} has no priced cable of {length_m:g} m for {gbps:g} Gb/s, only up to "
             f"{longest:g} m; add a longer one, pack the racks closer or use the published cabling rule"
         )
-    return min(fits, key=lambda p: ((p.price_usd or 0) / p.links_each(gbps), p.reach_m or 0, p.name))
+    return fits[0]
 
 
 def fitting_switch(fabric: Fabric, catalogue: Catalogue) -> Part:
@@ -70,11 +85,18 @@ def fitting_switches(fabric: Fabric, catalogue: Catalogue) -> list[tuple[Part, i
         return [(fitting_switch(fabric, catalogue), order.switches)] if order.switches else []
     total: dict[str, int] = {}
     for r in fabric.names[1:]:
-        wanted = order.parts[r.prefix]
-        offers = [catalogue.named(wanted)] if wanted else catalogue.of("switch")
-        part = _fitting(fabric, catalogue, offers, _port_demands(fabric, slice(r.first, r.first + r.count)))
+        part = named_switch(fabric, catalogue, r)
         total[part.name] = total.get(part.name, 0) + r.count * fabric.planes
     return [(catalogue.named(name), count) for name, count in total.items()]
+
+
+def named_switch(fabric: Fabric, catalogue: Catalogue, names: NameRange) -> Part:
+    """Return the part of the switches of one name: what the order says for it, or the one part for all."""
+    if not fabric.order.parts:
+        return fitting_switch(fabric, catalogue)
+    wanted = fabric.order.parts[names.prefix]
+    offers = [catalogue.named(wanted)] if wanted else catalogue.of("switch")
+    return _fitting(fabric, catalogue, offers, _port_demands(fabric, slice(names.first, names.first + names.count)))
 
 
 def _fitting(fabric: Fabric, catalogue: Catalogue, offers: list[Part], demands: list[Demand]) -> Part:

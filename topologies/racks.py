@@ -78,8 +78,11 @@ def read_racks(path: str | Path | None) -> RackModel:
     return RackModel() if path is None else check(RackModel, read_mapping(path), str(path))
 
 
-def lay_out(fabric: Fabric, model: RackModel | None = None) -> Layout:
-    """Return where everything stands. Raises BadInput when a rack cannot hold its accelerators."""
+def lay_out(fabric: Fabric, model: RackModel | None = None, racks: int = 0) -> Layout:
+    """Return where everything stands, in a hall of at least `racks` racks.
+
+    Raises BadInput when a rack cannot hold its accelerators.
+    """
     model = model or RackModel()
     if model.accelerators_per_rack * model.accelerator_units > model.rack_units:
         raise BadInput(
@@ -92,7 +95,7 @@ def lay_out(fabric: Fabric, model: RackModel | None = None) -> Layout:
     room, slots = switch_room(model, per_rack), model.rack_units // model.switch_units
     leaves = np.array([int((found.level <= 1).sum()) * fabric.planes])
     network = int(network_racks(model, room, leaves, found.count * fabric.planes - leaves)[0])
-    is_network, position = _hall(len(per_rack), network, model)
+    is_network, position = _hall(len(per_rack), max(network, racks - len(per_rack)), model)
     rack_of_host_rack = np.flatnonzero(~is_network)
     free = np.full(len(position), slots, np.int64)
     free[rack_of_host_rack] = room
@@ -146,14 +149,17 @@ def _columns(model: RackModel, racks: int) -> int:
     return max(1, min(racks, round(float(np.sqrt(racks * pitch)))))
 
 
+def rack_positions(model: RackModel, racks: int) -> NDArray[np.float64]:
+    """Return where the racks of a hall stand in m, [racks, 2]: along the rows and across them."""
+    row, column = np.divmod(np.arange(racks), _columns(model, racks))
+    return np.stack([column * model.rack_pitch_m, row * model.row_pitch_m], axis=1)
+
+
 def _hall(host_racks: int, network_racks: int, model: RackModel) -> tuple[NDArray[np.bool_], NDArray[np.float64]]:
     """Return which racks are network racks and where each one stands."""
-    total = host_racks + network_racks
-    columns = _columns(model, total)
-    row, column = np.divmod(np.arange(total), columns)
-    position = np.stack([column * model.rack_pitch_m, row * model.row_pitch_m], axis=1)
+    position = rack_positions(model, host_racks + network_racks)
     to_middle = np.abs(position - (position.min(axis=0) + position.max(axis=0)) / 2).sum(axis=1)
-    is_network = np.zeros(total, bool)
+    is_network = np.zeros(len(position), bool)
     is_network[np.argsort(to_middle, kind="stable")[:network_racks]] = True
     return is_network, position
 

@@ -1,0 +1,209 @@
+"""Racks: equal to trying every assignment, never worse than the usual layout, bounds and certificates that hold."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import product
+from math import ceil, inf
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from solvers.racks import RackResult, assign_racks
+from solvers.racks_problem import RackLimits, RackProblem, cables_usd
+from topologies.catalogue.catalogue import Catalogue
+from topologies.fabric import Fabric, FabricBuilder, Order
+from topologies.racks import RackModel
+from topologies.routes import ROUTE_NODE, WORD, Routes
+
+UNIT_M = 0.04445
+
+
+@dataclass(frozen=True)
+class Small:
+    """A fabric of few devices in a small hall."""
+
+    fabric: Fabric
+    catalogue: Catalogue
+    model: RackModel
+    limits: RackLimits
+
+    def solved(self, time_limit_s: float = 60.0) -> RackResult:
+        return assign_racks(self.fabric, self.catalogue, self.model, self.limits, time_limit_s)
+
+
+def part(name: str, kind: str, **figures: float) -> dict[str, object]:
+    return {"name": name, "kind": kind, "source": "made up", "date": "2025", "confidence": "estimate", **figures}
+
+
+def catalogue(reach: list[float], price: list[int], breakout: list[int]) -> Catalogue:
+    """Three cables of rising reach and price, and a switch, all of 400 Gb/s."""
+    kinds = ("dac", "aoc", "optic")
+    cables = [
+        part(f"{kind}-x", kind, gbps=400, reach_m=r, price_usd=p, breakout=b, power_w=2)
+        for kind, r, p, b in zip(kinds, reach, price, breakout, strict=True)
+    ]
+    switch = part("switch-x", "switch", gbps=400, radix=16, breakout=4, price_usd=1, power_w=100)
+    host = part("host-x", "accelerator", gbps=400, power_w=100)
+    return Catalogue(name="x", title="made up", date="2025", cabling="rack", part=[*cables, switch, host])
+
+
+def fabric(homes: list[int], leaves: int, spine: bool, board: bool, reserve: int, gbps: float, planes: int) -> Fabric:
+    """Hosts on leaves, perhaps a spine above them, perhaps two hosts on a board, and cables in reserve."""
+    build = FabricBuilder(len(homes))
+    switches = build.switches("leaf", leaves, 1)
+    if board:
+        build.links([0], [1], "trace", gbps, 1)
+    build.links(range(len(homes)), switches[np.array(homes) % leaves], "dac", gbps, 25)
+    cables = {"dac": planes * (len(homes) + reserve)}
+    if spine:
+        top = build.switches("spine", 1, 2)
+        build.links(switches, np.repeat(top, leaves), "aoc", gbps, 100)
+        cables["aoc"] = planes * leaves
+    routes = Routes("none", ROUTE_NODE.zeros(0), WORD.zeros(0), 1, "nothing is routed")
+    order = Order(planes * (leaves + spine), cables)
+    return build.build("small", "small", planes, order, routes, parameters={"radix": 16})
+
+
+@st.composite
+def smalls(draw: st.DrawFn) -> Small:
+    leaves, spine = draw(st.integers(1, 2)), draw(st.booleans())
+    planes = 2 if leaves == 1 and not spine and draw(st.booleans()) else 1
+    homes = draw(st.lists(st.integers(0, 1), min_size=2, max_size=4 - spine))
+    for leaf in range(min(leaves, len(homes))):
+        homes[leaf] = leaf
+    net = fabric(
+        homes,
+        leaves,
+        spine,
+        draw(st.booleans()),
+        draw(st.integers(0, 2)),
+        draw(st.sampled_from([400, 200, 100])),
+        planes,
+    )
+    reach = sorted(
+        draw(st.lists(st.sampled_from([0.4, 0.5, 0.6, 0.8, 1.0, 1.4, 2.5]), min_size=3, max_size=3, unique=True))
+    )
+    price = sorted(draw(st.lists(st.integers(1, 30), min_size=3, max_size=3)))
+    breakout = draw(st.sampled_from([[1, 1, 1], [1, 1, 1], [2, 2, 2], [4, 2, 1]]))
+    model = RackModel(
+        rack_units=draw(st.integers(3, 5)),
+        accelerators_per_rack=draw(st.integers(2, 3)),
+        accelerator_units=draw(st.sampled_from([1, 1, 0.5])),
+        racks_per_row=draw(st.sampled_from([0, 1, 2])),
+        row_pitch_m=0.3, rack_pitch_m=0.2, tray_m=0.1, slack_m=0.1, length_step_m=draw(st.sampled_from([0.1, 0.2])),
+    )  # fmt: skip
+    racks = draw(st.sampled_from([None, None, 1, 2, 3]))
+    power = draw(st.sampled_from([None, None, 250.0, 320.0, 420.0]))
+    return Small(net, catalogue(reach, price, breakout), model, RackLimits(racks, power))
+
+
+def bought_usd(prices: list[tuple[float, float, int]], lengths: list[float]) -> float:
+    """Return the least price of pieces (reach, price, links each) for cables of one rate, by trying all."""
+    best = inf
+    most = [ceil(len(lengths) / each) for *_, each in prices]
+    for pieces in product(*(range(n + 1) for n in most)):
+        usd = sum(n * p for n, (_, p, _) in zip(pieces, prices, strict=True))
+        ends = sorted({0.0, *lengths})
+        if usd < best and all(
+            sum(n * e for n, (r, _, e) in zip(pieces, prices, strict=True) if r >= at - 1e-9)
+            >= sum(x >= at for x in lengths)
+            for at in ends
+        ):
+            best = usd
+    return best
+
+
+class Everything:
+    """Every assignment of a small problem, priced by its own means."""
+
+    def __init__(self, small: Small, problem: RackProblem) -> None:
+        self.small, self.problem, self.m = small, problem, small.model
+        self.devices = list(zip(problem.item.tolist(), problem.offset.tolist(), strict=True))
+        gbps = float(problem.cables["gbps"][0])
+        self.prices = [
+            (float(p.reach_m or 0), float(p.price_usd or 0), min(p.breakout, int(p.gbps // gbps)))
+            for p in small.catalogue.part if p.kind in ("dac", "aoc", "optic")
+        ]  # fmt: skip
+        self.known: dict[tuple[float, ...], float] = {}
+
+    def best(self) -> float:
+        return self._from(0, [])
+
+    def _from(self, i: int, placed: list[tuple[int, float]]) -> float:
+        problem, m = self.problem, self.m
+        if i == problem.items:
+            return self._usd(placed)
+        best, height = inf, float(problem.height[i])
+        steps = m.accelerator_units if problem.hosts[i] else m.switch_units
+        heights = [k * steps for k in range(int(m.rack_units / steps) + 1) if k * steps + height <= m.rack_units]
+        if not problem.hosts[i]:
+            heights = [m.rack_units - h - height for h in heights]
+        for rack, low in product(range(problem.racks), heights):
+            together = [j for j, (r, _) in enumerate(placed) if r == rack]
+            apart = all(low >= placed[j][1] + problem.height[j] or placed[j][1] >= low + height for j in together)
+            mine = [*together, i]
+            hosts = sum(int(problem.hosts[j]) for j in mine)
+            watts = sum(float(problem.power_w[j]) for j in mine)
+            if apart and hosts <= m.accelerators_per_rack and watts <= (self.small.limits.rack_power_w or inf):
+                best = min(best, self._from(i + 1, [*placed, (rack, low)]))
+        return best
+
+    def _usd(self, placed: list[tuple[int, float]]) -> float:
+        cables = self.problem.cables.tolist()
+        length = [self._length(placed, c[1], c[3]) if c[3] >= 0 else 0.0 for c in cables]
+        for k, c in enumerate(cables):
+            if c[3] < 0:
+                like = [
+                    n for n, d in zip(length, cables, strict=True)
+                    if d[3] >= 0 and d[5] == c[5] and (c[1] < 0 or c[1] in (d[1], d[3]))
+                ]  # fmt: skip
+                length[k] = max(like, default=0.0)
+        key = tuple(sorted(length))
+        if key not in self.known:
+            self.known[key] = bought_usd(self.prices, length)
+        return self.known[key]
+
+    def _length(self, placed: list[tuple[int, float]], a: int, b: int) -> float:
+        m = self.m
+        (rack_a, low_a), (rack_b, low_b) = (placed[self.devices[d][0]] for d in (a, b))
+        unit_a, unit_b = low_a + self.devices[a][1], low_b + self.devices[b][1]
+        run = abs(unit_a - unit_b) * UNIT_M
+        if rack_a != rack_b:
+            away = sum(abs(self.problem.position_m[rack_a] - self.problem.position_m[rack_b]).tolist())
+            run = (2 * m.rack_units - unit_a - unit_b) * UNIT_M + 2 * m.tray_m + away
+        return ceil((run + 2 * m.slack_m) / m.length_step_m - 1e-9) * m.length_step_m
+
+
+def check_exact(small: Small) -> None:
+    found = small.solved()
+    best = Everything(small, found.problem).best()
+    if best == inf:
+        assert found.outcome.status == "infeasible"
+        assert found.conflicts
+        return
+    assert found.outcome.status == "optimal"
+    assert found.outcome.objective == pytest.approx(best)
+    assert found.outcome.bound == pytest.approx(best)
+    assert found.place is not None and found.layout is not None
+    assert found.problem.problems(found.place) == []
+    assert found.usual_usd is None or found.usual_usd >= best - 1e-9
+    cabling = found.problem.cabling(found.layout)
+    assert cabling is not None
+    assert cabling.too_short == 0
+    assert cables_usd(cabling) == pytest.approx(best)
+
+
+@settings(max_examples=12, deadline=None)
+@given(smalls())
+def test_equal_to_every_assignment(small: Small) -> None:
+    check_exact(small)
+
+
+@pytest.mark.soak
+@settings(max_examples=250, deadline=None)
+@given(smalls())
+def test_equal_to_every_assignment_at_length(small: Small) -> None:
+    check_exact(small)
