@@ -49,7 +49,9 @@ def solve(
     for variable, value in zip(_columns(problem), highs.getSolution().col_value, strict=True):
         variable.varValue = value
     objective = float(pulp.value(problem.objective))
-    bound = objective if status == "optimal" and not problem.isMIP() else _bound(problem)
+    # HiGHS leaves the bound at 0 where a start is found to be optimal before the search begins
+    proven = status == "optimal" and (gap == 0 or not problem.isMIP())
+    bound = objective if proven else _bound(problem)
     return Outcome(status, objective, bound, time.perf_counter() - began, interrupted)
 
 
