@@ -62,19 +62,20 @@ def assign_racks(
     time_limit_s: float = 60.0,
     seed: int = 1,
     say: Say | None = None,
+    explain: bool = True,
 ) -> RackResult:
     """Return the assignment of least cable cost that was found, and a proven bound on that of any.
 
-    `model` are the sizes of racks and hall. Where nothing fits, `conflicts` are requirements that exclude each
-    other. Ctrl-C and the time limit end the search with the best assignment so far. Raises BadInput for wrong
-    limits and where the catalogue lacks a part or figure.
+    `model` are the sizes of racks and hall. Where nothing fits, `explain` finds the conflicting requirements, which
+    takes some searches more. Ctrl-C and the time limit end the search with the best assignment so far. Raises
+    BadInput for wrong limits and where the catalogue lacks a part or figure.
     """
     began = time.perf_counter()
     task = RackTask(fabric, catalogue, lay_out(fabric, model), limits or RackLimits())
     task.limits.check()
     problem, start = task.begin()
     found = solve(problem, start, began + time_limit_s, seed, say)
-    if found.outcome.status == "infeasible":
+    if explain and found.outcome.status == "infeasible":
         from solvers.racks_conflicts import conflicts
 
         found = replace(found, conflicts=conflicts(task, problem, seed))
@@ -115,9 +116,14 @@ class RackTask:
 
 
 def solve(
-    problem: RackProblem, start: Place | None, deadline: float, seed: int = 1, say: Say | None = None
+    problem: RackProblem,
+    start: Place | None,
+    deadline: float,
+    seed: int = 1,
+    say: Say | None = None,
+    gap: float = CLOSE,
 ) -> RackResult:
-    """Return the best assignment that is found from `start` on until `deadline` (of time.perf_counter)."""
+    """Return the best assignment found from `start` on until `deadline` (of time.perf_counter), or one within `gap`."""
     from solvers.racks_mip import is_small, solve_exactly
 
     began = time.perf_counter()
@@ -129,14 +135,15 @@ def solve(
     best, cost = None, inf
     if start is not None:
         search = Search(problem, start, seed)
-        search.run(deadline, lower * (1 + CLOSE), say)
+        search.run(deadline, lower + gap * max(lower, 1.0), say)
         interrupted, cost = search.interrupted, search.cost_usd
         best = search.best if isfinite(cost) else None
     left = deadline - time.perf_counter()
-    if cost > lower * (1 + CLOSE) and not interrupted and left > 0 and is_small(problem):
+    done = interrupted or left <= 0 or (best is not None and cost <= lower + gap * max(lower, 1.0))
+    if not done and is_small(problem):
         if say:
             say("integer program")
-        exact, place = solve_exactly(problem, best, left)
+        exact, place = solve_exactly(problem, best, left, 0.0 if gap == CLOSE else gap)
         if exact.status == "infeasible":
             return _result(problem, replace(exact, runtime_s=time.perf_counter() - began))
         interrupted = exact.interrupted

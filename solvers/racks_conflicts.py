@@ -9,13 +9,15 @@ from math import inf
 
 import numpy as np
 
-from solvers.racks import RackResult, RackTask, solve
+from solvers.racks import CLOSE, RackResult, RackTask, solve
 from solvers.racks_problem import RackProblem
 from topologies.cabling import measure
 
 SECONDS = 5.0
 """Time for one question."""
 HALVINGS = 20
+ANY = 1e9
+"""Gap of whatever fits."""
 LIMITS = ("racks", "rack_power_w", "reach_m")
 
 
@@ -51,14 +53,14 @@ def conflicts(task: RackTask, problem: RackProblem, seed: int) -> tuple[RackConf
     return tuple(replace(c, cheapest=c.cost_usd is not None and c.cost_usd == least) for c in found)
 
 
-def _ask(task: RackTask, limits: dict[str, float | None], seed: int) -> RackResult:
-    """Return the answer with these limits alone."""
+def _ask(task: RackTask, limits: dict[str, float | None], seed: int, gap: float = ANY) -> RackResult:
+    """Return an answer with these limits alone: the first, or one within a gap."""
     racks, power = limits.get("racks"), limits.get("rack_power_w")
     own = replace(task.limits, racks=None if racks is None else int(racks), rack_power_w=power)
     problem, start = replace(task, limits=own).begin()
     if limits.get("reach_m") is None:
         problem = _reaching(problem)
-    return solve(problem, start, time.perf_counter() + SECONDS, seed)
+    return solve(problem, start, time.perf_counter() + SECONDS, seed, gap=gap)
 
 
 def _reaching(problem: RackProblem) -> RackProblem:
@@ -74,41 +76,40 @@ Nearest = tuple[float | None, float | None]
 
 
 def _racks(task: RackTask, rest: dict[str, float | None], asked: float, seed: int) -> Nearest:
-    """Return the least number of racks that does, as far as could be told."""
+    """Return the least number of racks that does, as far as could be told, and the cost there."""
     free = _ask(task, rest, seed)
     if not free.outcome.solved:
         return None, None
-    return _halved(lambda n: _ask(task, {**rest, "racks": n}, seed), asked, float(free.problem.racks), 1.0, free)
+    return _halved(lambda n, gap: _ask(task, {**rest, "racks": n}, seed, gap), asked, float(free.problem.racks), 1.0)
 
 
 def _power(task: RackTask, rest: dict[str, float | None], asked: float, seed: int) -> Nearest:
-    """Return the least power of a rack that does, to a thousandth."""
+    """Return the least power of a rack that does, to a thousandth of what was asked, and the cost there."""
     free = _ask(task, rest, seed)
     if free.place is None:
         return None, None
     # without a limit nobody has counted what the devices draw
     problem = replace(task, limits=replace(task.limits, rack_power_w=inf)).hall(free.problem.racks)[0]
     most = float(np.bincount(free.place.rack, problem.power_w).max())
-    return _halved(lambda w: _ask(task, {**rest, "rack_power_w": w}, seed), asked, most, asked / 1000, free)
+    return _halved(lambda w, gap: _ask(task, {**rest, "rack_power_w": w}, seed, gap), asked, most, asked / 1000)
 
 
-def _halved(ask: Callable[[float], RackResult], low: float, high: float, step: float, found: RackResult) -> Nearest:
-    """Return the least value in steps that `ask` can do between `low`, which it cannot, and `high`."""
+def _halved(ask: Callable[[float, float], RackResult], low: float, high: float, step: float) -> Nearest:
+    """Return the least value in steps between `low`, which fails, and `high` that `ask` can do, and the cost there."""
     for _ in range(HALVINGS):
         if high - low <= step:
             break
         middle = low + max(1, round((high - low) / step / 2)) * step
-        answer = ask(middle)
-        if answer.outcome.solved:
-            high, found = middle, answer
+        if ask(middle, ANY).outcome.solved:
+            high = middle
         else:
             low = middle
-    return high, found.outcome.objective
+    return high, ask(high, CLOSE).outcome.objective
 
 
 def _reach(task: RackTask, rest: dict[str, float | None], asked: float, seed: int) -> Nearest:
-    """Return the longest cable of a layout that is cheap if cables reach anything."""
-    free = _ask(task, rest, seed)
+    """Return the longest cable of a layout that is cheap if cables reach anything, and the cost of its cables."""
+    free = _ask(task, rest, seed, CLOSE)
     if free.layout is None:
         return None, None
     cables = free.problem.cables.copy()

@@ -42,9 +42,11 @@ def is_small(problem: RackProblem) -> bool:
     return 2 * ends * max(len(r.parts) for r in problem.rates) * places / problem.items <= MOST_ROWS
 
 
-def solve_exactly(problem: RackProblem, start: Place | None, time_limit_s: float) -> tuple[Outcome, Place | None]:
-    """Return how the program ended and the assignment of its solution, if it has one."""
-    return _Program(problem).run(start, time_limit_s)
+def solve_exactly(
+    problem: RackProblem, start: Place | None, time_limit_s: float, gap: float = 0.0
+) -> tuple[Outcome, Place | None]:
+    """Return how the program ended, at the latest within `gap`, and the assignment of its solution, if it has one."""
+    return _Program(problem).run(start, time_limit_s, gap)
 
 
 def _plugged(problem: RackProblem) -> tuple[list[int], list[int]]:
@@ -77,14 +79,14 @@ class _Program:
             self.program += pulp.lpSum(places) == 1
         self._space()
 
-    def run(self, start: Place | None, time_limit_s: float) -> tuple[Outcome, Place | None]:
+    def run(self, start: Place | None, time_limit_s: float, gap: float) -> tuple[Outcome, Place | None]:
         """Solve from an assignment, if there is one."""
         begin: dict[LpVariable, float] = {}
         if start is not None:
             for i, places in enumerate(self.stands):
                 here = (self.place_rack[i] == start.rack[i]) & (abs(self.place_unit[i] - start.unit[i]) < FIT)
                 begin |= {x: float(yes) for x, yes in zip(places, here, strict=True)}
-        outcome = solve(self.program, time_limit_s, start=begin)
+        outcome = solve(self.program, time_limit_s, gap, begin)
         if not outcome.solved:
             return outcome, None
         chosen = [int(np.argmax([x.varValue for x in places])) for places in self.stands]

@@ -254,7 +254,9 @@ def _device_power(
     known = [p.power_w for p in catalogue.part if p.kind == "accelerator" and p.power_w is not None]
     own = limits.accelerator_w if limits.accelerator_w is not None else min(known, default=None)
     if own is None:
-        raise BadInput(f"catalogue {catalogue.name} does not say what an accelerator draws; say it with accelerator_w")
+        raise BadInput(
+            f"catalogue {catalogue.name} does not say what an accelerator draws; give accelerator_w (--accelerator-w)"
+        )
     power[: usual.n_hosts] = own
     for r in fabric.names[1:]:
         box = np.unique(usual.boxes.of_switch[np.arange(r.first, r.first + r.count) - fabric.n_hosts])

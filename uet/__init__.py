@@ -27,6 +27,7 @@ if TYPE_CHECKING:
         repair,
         show_catalogue,
     )
+    from uet.api.racks import racks
     from uet.api.schedules import (
         check_workload,
         convert_workload,
@@ -81,6 +82,7 @@ __all__ = [
     "plan_testbed",
     "plan_tour",
     "plot",
+    "racks",
     "record_workload",
     "repair",
     "resilience",

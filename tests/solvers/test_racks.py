@@ -2,23 +2,30 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import json
+from dataclasses import dataclass, replace
 from itertools import product
 from math import ceil, inf
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from solvers.racks import RackResult, assign_racks
-from solvers.racks_problem import RackLimits, RackProblem, cables_usd
-from topologies.catalogue.catalogue import Catalogue
+from solvers.racks_problem import RackLimits, RackProblem, Rate, cables_usd, cheapest_cover
+from solvers.racks_verify import rack_certificate, verify_racks
+from topologies.cabling import cable_list
+from topologies.catalogue.catalogue import Catalogue, load_catalogue
 from topologies.fabric import Fabric, FabricBuilder, Order
 from topologies.racks import RackModel
+from topologies.registry import build
 from topologies.routes import ROUTE_NODE, WORD, Routes
+from uet.base.errors import BadInput
 
 UNIT_M = 0.04445
+MOST_PLACEMENTS = 20_000
+KINDS = ("dac", "aoc", "optic")
 
 
 @dataclass(frozen=True)
@@ -30,8 +37,15 @@ class Small:
     model: RackModel
     limits: RackLimits
 
-    def solved(self, time_limit_s: float = 60.0) -> RackResult:
-        return assign_racks(self.fabric, self.catalogue, self.model, self.limits, time_limit_s)
+    def solved(self, explain: bool = True) -> RackResult:
+        return assign_racks(self.fabric, self.catalogue, self.model, self.limits, explain=explain)
+
+    def placements(self) -> float:
+        """At most so many ways to put each device anywhere."""
+        m, devices = self.model, self.fabric.n_hosts + self.fabric.order.switches
+        racks = self.limits.racks or ceil(devices / min(m.rack_units, m.accelerators_per_rack))
+        hosts = racks * m.rack_units / m.accelerator_units
+        return hosts**self.fabric.n_hosts * (racks * m.rack_units) ** self.fabric.order.switches
 
 
 def part(name: str, kind: str, **figures: float) -> dict[str, object]:
@@ -40,10 +54,9 @@ def part(name: str, kind: str, **figures: float) -> dict[str, object]:
 
 def catalogue(reach: list[float], price: list[int], breakout: list[int]) -> Catalogue:
     """Three cables of rising reach and price, and a switch, all of 400 Gb/s."""
-    kinds = ("dac", "aoc", "optic")
     cables = [
         part(f"{kind}-x", kind, gbps=400, reach_m=r, price_usd=p, breakout=b, power_w=2)
-        for kind, r, p, b in zip(kinds, reach, price, breakout, strict=True)
+        for kind, r, p, b in zip(KINDS, reach, price, breakout, strict=True)
     ]
     switch = part("switch-x", "switch", gbps=400, radix=16, breakout=4, price_usd=1, power_w=100)
     host = part("host-x", "accelerator", gbps=400, power_w=100)
@@ -97,7 +110,9 @@ def smalls(draw: st.DrawFn) -> Small:
     )  # fmt: skip
     racks = draw(st.sampled_from([None, None, 1, 2, 3]))
     power = draw(st.sampled_from([None, None, 250.0, 320.0, 420.0]))
-    return Small(net, catalogue(reach, price, breakout), model, RackLimits(racks, power))
+    small = Small(net, catalogue(reach, price, breakout), model, RackLimits(racks, power))
+    assume(small.placements() <= MOST_PLACEMENTS)
+    return small
 
 
 def bought_usd(prices: list[tuple[float, float, int]], lengths: list[float]) -> float:
@@ -125,7 +140,7 @@ class Everything:
         gbps = float(problem.cables["gbps"][0])
         self.prices = [
             (float(p.reach_m or 0), float(p.price_usd or 0), min(p.breakout, int(p.gbps // gbps)))
-            for p in small.catalogue.part if p.kind in ("dac", "aoc", "optic")
+            for p in small.catalogue.part if p.kind in KINDS
         ]  # fmt: skip
         self.known: dict[tuple[float, ...], float] = {}
 
@@ -178,11 +193,10 @@ class Everything:
 
 
 def check_exact(small: Small) -> None:
-    found = small.solved()
+    found = small.solved(explain=False)
     best = Everything(small, found.problem).best()
     if best == inf:
         assert found.outcome.status == "infeasible"
-        assert found.conflicts
         return
     assert found.outcome.status == "optimal"
     assert found.outcome.objective == pytest.approx(best)
@@ -207,3 +221,96 @@ def test_equal_to_every_assignment(small: Small) -> None:
 @given(smalls())
 def test_equal_to_every_assignment_at_length(small: Small) -> None:
     check_exact(small)
+
+
+ETHERNET = load_catalogue("ethernet-800g-2024")
+FABRICS = (
+    "fat-tree:hosts=48,radix=32,levels=2",
+    "rail:gpus=32,rails=4,radix=16",
+    "hammingmesh:board=2x2,grid=4x4",
+    "dragonfly:a=4,p=2,h=2",
+    "torus:dims=4x4x2,board=2x2x1",
+)
+
+
+@pytest.mark.parametrize("spec", FABRICS)
+def test_never_worse_than_the_usual_layout_and_the_certificate_holds(spec: str) -> None:
+    net = build(spec)
+    found = assign_racks(net, ETHERNET, time_limit_s=5)
+    usual = cables_usd(cable_list(net, ETHERNET, "rack"))
+    assert found.usual_usd == pytest.approx(usual)
+    assert found.outcome.objective is not None and found.outcome.bound is not None
+    assert found.outcome.bound - 1e-6 <= found.outcome.objective <= usual + 1e-6
+    assert all(holds for *_, holds in verify_racks(rack_certificate(found)))
+
+
+def two_racks() -> Small:
+    """Four hosts on a leaf below a spine, in racks of four units: one rack is not enough."""
+    net = fabric([0, 0, 0, 0], 1, True, False, 1, 400, 1)
+    model = RackModel(rack_units=4, accelerators_per_rack=4, tray_m=0.1, slack_m=0.1, length_step_m=0.1)
+    return Small(net, catalogue([0.4, 1.5, 9], [10, 30, 100], [1, 1, 1]), model, RackLimits())
+
+
+def test_wrong_certificates_are_found_out() -> None:
+    right = json.loads(json.dumps(rack_certificate(two_racks().solved())))
+    assert all(holds for *_, holds in verify_racks(right))
+    rack, unit = right["place"]["rack"], right["place"]["unit"]
+    wrong = {
+        "own place": {"place": {"rack": rack, "unit": [unit[1], *unit[1:]]}},
+        "everything has a place": {"place": {"rack": rack[1:], "unit": unit[1:]}},
+        "cost": {"cost_usd": right["cost_usd"] - 1},
+        "less than": {"bound_usd": right["bound_usd"] + 10, "by_program": False},
+        "the cost is the bound": {"bound_usd": right["bound_usd"] - 10},
+        "racks": {"limits": {**right["limits"], "racks": 1}},
+        "nothing fits": {"place": None, "status": "infeasible"},
+    }
+    for word, change in wrong.items():
+        claims = verify_racks({**right, **change})
+        assert any(word in claim for claim, _, holds in claims if not holds), word
+    with pytest.raises(BadInput, match="assign them again"):
+        verify_racks({"place": None})
+
+
+def test_limits_that_exclude_each_other_are_named() -> None:
+    small = two_racks()
+    one = replace(small, limits=RackLimits(racks=1)).solved()
+    assert [(c.requirement, c.asked, c.possible, c.cheapest) for c in one.conflicts] == [("racks", 1, 2, True)]
+    # hosts draw 101 W, the leaf 105 W and the spine 101 W, with half of the 2 W of every cable
+    fed = replace(small, limits=RackLimits(racks=2, rack_power_w=300)).solved()
+    possible = {c.requirement: c.possible for c in fed.conflicts}
+    assert possible["racks"] == 3
+    assert possible["rack_power_w"] == pytest.approx(307, abs=1)
+    short = replace(small, catalogue=catalogue([0.2, 0.3, 0.35], [10, 30, 100], [1, 1, 1])).solved()
+    assert [c.requirement for c in short.conflicts] == ["reach_m"]
+    assert short.conflicts[0].possible is not None and short.conflicts[0].possible > 0.35
+
+
+def test_limits_are_checked_and_figures_nobody_knows_are_named() -> None:
+    small = two_racks()
+    with pytest.raises(BadInput, match="racks=0 must be greater than 0"):
+        replace(small, limits=RackLimits(racks=0)).solved()
+    with pytest.raises(BadInput, match="what an accelerator draws"):
+        assign_racks(build(FABRICS[0]), ETHERNET, None, RackLimits(rack_power_w=1e5))
+
+
+def test_an_interrupt_keeps_the_best_placement(monkeypatch: pytest.MonkeyPatch) -> None:
+    calls = []
+
+    def stop(*_: object) -> None:
+        calls.append(1)
+        if len(calls) == 2:
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr("solvers.racks_search._anneal", stop)
+    found = assign_racks(build(FABRICS[0]), ETHERNET)
+    assert found.outcome.interrupted
+    assert found.outcome.status == "feasible"
+    assert found.outcome.objective == found.usual_usd
+
+
+def test_pieces_are_shared_by_the_cheapest_cover() -> None:
+    # one piece of four short links is dearer than one long link each; the long pieces have room for a short link
+    rate = Rate(100, tuple(p for p in catalogue([1, 2, 3], [40, 50, 60], [4, 2, 1]).part if p.kind in KINDS))
+    assert cheapest_cover(rate, np.array([1, 0, 0])).tolist() == [1, 0, 0]
+    assert cheapest_cover(rate, np.array([1, 1, 0])).tolist() == [0, 1, 0]
+    assert cheapest_cover(rate, np.array([4, 1, 1])).tolist() == [1, 1, 1]

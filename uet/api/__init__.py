@@ -22,6 +22,7 @@ first used, so that importing `uet` costs nothing.
     touring     plan_tour tour
     tradeoff    tradeoff
     design      design verify plot
+    racks       racks
     sweep       sweep
 """
 
@@ -62,6 +63,7 @@ FUNCTIONS = {
     "plan_testbed": "uet.api.testbed",
     "plan_tour": "uet.api.touring",
     "plot": "uet.api.design",
+    "racks": "uet.api.racks",
     "record_workload": "uet.api.traces",
     "repair": "uet.api.prices",
     "resilience": "uet.api.sharing",

@@ -74,12 +74,17 @@ def design(
 
 
 def verify(folder: str | Path, *, say: Say | None = None) -> list[Check]:
-    """Re-check the certificate in the folder of a design without the optimizer; one Check for each claim.
+    """Re-check the certificate in the folder of a design or of racks without the optimizer; one Check for each claim.
 
     Raises BadInput where there is no certificate.
     """
+    from solvers.design.certificate import Check
     from solvers.design.certificate import verify as check_all
+    from solvers.racks_verify import read_rack_certificate, verify_racks
 
+    racks = read_rack_certificate(folder)
+    if racks is not None:
+        return [Check(*claim) for claim in verify_racks(racks)]
     return check_all(folder, say)
 
 

@@ -40,6 +40,7 @@ COMMANDS = {
     ),
     "plot": ("uet.cli.plot", "Draw a figure of a design."),
     "simulate": ("uet.cli.simulate", "Run a workload on a fabric, packet by packet, or message by message."),
+    "racks": ("uet.cli.racks", "Place a fabric in racks so that its cables cost the least."),
     "sweep": ("uet.cli.sweep", "Design once for each of some budgets, sizes or demands."),
     "testbed": ("uet.cli.testbed", "Real frames between namespaces, checked to the last byte."),
     "topology": ("uet.cli.topology", "Fabrics: list, show, export, draw."),

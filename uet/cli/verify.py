@@ -15,7 +15,7 @@ from uet.cli.output import finish, print_table, working
 def verify(folder: str, as_json: bool, quiet: bool, verbose: bool) -> None:
     """Re-check the certificate of a design, without the optimizer.
 
-    Ends with exit code 4 if a claim does not hold.
+    DIR is what --out of 'uet design' or 'uet racks' has left. Ends with exit code 4 if a claim does not hold.
     """
     import uet
 
