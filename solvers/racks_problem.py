@@ -11,7 +11,6 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from functools import cached_property
 from math import inf
-from typing import Any
 
 import numpy as np
 
@@ -277,8 +276,3 @@ def _known(part: Part) -> float:
     if part.power_w is None:
         raise BadInput(f"part '{part.name}' has no power_w, which the power of racks needs; state it in a catalogue")
     return float(part.power_w)
-
-
-def as_plain(place: Place) -> dict[str, Any]:
-    """Return an assignment as plain data."""
-    return {"rack": place.rack.tolist(), "unit": place.unit.tolist()}
