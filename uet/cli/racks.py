@@ -34,8 +34,9 @@ def racks(
 ) -> None:  # fmt: skip
     """Place a fabric in racks so that its cables cost the least.
 
-    Every accelerator, or chassis of them, and every switch of SPEC gets a rack and a height. Each cable gets the cheapest part that reaches. The bound says what no placement can undercut; with --out
-    come the lists of racks and cables and a certificate that 'uet verify' re-checks.
+    Every accelerator, or chassis of them, and every switch of SPEC gets a rack and a height, each cable the
+    cheapest part that reaches. The bound says what no placement can undercut; with --out come the lists of racks
+    and cables and a certificate that 'uet verify' re-checks.
     """
     import uet
     from solvers.racks_problem import RackLimits
