@@ -12,11 +12,8 @@ from dataclasses import dataclass, replace
 from math import inf, isfinite
 from typing import TYPE_CHECKING
 
-import numpy as np
-
-from solvers.linear import Floats
 from solvers.outcome import Outcome, Status
-from solvers.racks_bound import RackBound
+from solvers.racks_bound import RackBound, RackPrices
 from solvers.racks_pack import first_fit, impossible, usual_place
 from solvers.racks_problem import Place, RackLimits, RackProblem, rack_problem
 from solvers.racks_search import Search
@@ -44,7 +41,7 @@ class RackResult:
     outcome: Outcome
     place: Place | None
     usual_usd: float | None
-    prices: Floats
+    prices: RackPrices | None
     by_program: bool
     conflicts: tuple[RackConflict, ...] = ()
 
@@ -163,10 +160,10 @@ def _result(
     problem: RackProblem,
     outcome: Outcome,
     place: Place | None = None,
-    prices: Floats | None = None,
+    prices: RackPrices | None = None,
     by_program: bool = False,
 ) -> RackResult:
     usual = usual_place(problem)
     usual_usd = None if usual is None else problem.cost_usd(problem.layout(usual))
     known = None if usual_usd is None or usual_usd == inf else usual_usd
-    return RackResult(problem, outcome, place, known, np.zeros(0) if prices is None else prices, by_program)
+    return RackResult(problem, outcome, place, known, prices, by_program)

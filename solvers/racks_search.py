@@ -24,7 +24,7 @@ from uet.base.rng import below, draw
 
 ROUNDS = 24
 STEPS_PER_ITEM = 4000
-MOST_STEPS = 40_000_000
+MOST_STEPS = 24_000_000
 STREAM = 0x7261636B
 WARM = 0.25
 """Temperature at the beginning, as a share of the mean step between prices."""

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from solvers.racks import CLOSE, RackResult
-from solvers.racks_bound import RackBound
+from solvers.racks_bound import RackBound, RackPrices
 from solvers.racks_pack import first_fit, impossible
 from solvers.racks_problem import Place, RackLimits, RackProblem, cables_usd, rack_problem
 from topologies.catalogue.catalogue import Catalogue
@@ -36,7 +36,7 @@ def rack_certificate(result: RackResult) -> dict[str, Any]:
         "model": MODEL, "fabric": to_document(problem.fabric), "catalogue": problem.catalogue.model_dump(mode="json"),
         "hall": problem.model.model_dump(mode="json"), "limits": asdict(problem.limits), "racks": problem.racks,
         "status": result.outcome.status, "cost_usd": result.outcome.objective, "bound_usd": result.outcome.bound,
-        "prices": result.prices.tolist(), "by_program": result.by_program,
+        "prices": None if result.prices is None else result.prices.as_dict(), "by_program": result.by_program,
         "conflicts": [c.requirement for c in result.conflicts],
         "place": None if place is None else {"rack": place.rack.tolist(), "unit": place.unit.tolist()},
     }  # fmt: skip
@@ -56,12 +56,13 @@ def verify_racks(certificate: Mapping[str, Any]) -> list[Claim]:
     try:
         problem = _problem(certificate)
         status, cost, bound = (certificate[key] for key in ("status", "cost_usd", "bound_usd"))
-        prices, by_program = np.array(certificate["prices"], float), bool(certificate["by_program"])
+        by_program = bool(certificate["by_program"])
+        prices = None if certificate["prices"] is None else RackPrices.of(certificate["prices"])
         stands = certificate["place"]
         place = None if stands is None else Place(np.array(stands["rack"], np.int64), np.array(stands["unit"], float))
     except (KeyError, TypeError, ValueError) as error:
         raise BadInput(f"certificate: is not one of rack assignments ({error!r}); assign them again") from None
-    if place is None:
+    if place is None or prices is None:
         return [_nothing(problem, status)]
     if len(place.rack) != problem.items or len(place.unit) != problem.items:
         return [("everything has a place", "counted", False)]
@@ -98,11 +99,11 @@ def _place(problem: RackProblem, place: Place, cost: float) -> list[Claim]:
 
 
 def _bounded(
-    problem: RackProblem, prices: np.ndarray, cost: float, bound: float, status: str, by_program: bool
+    problem: RackProblem, prices: RackPrices, cost: float, bound: float, status: str, by_program: bool
 ) -> list[Claim]:
     """Check the bound at the stored prices, and that the status follows from it."""
     counted = RackBound(problem)
-    usable = len(prices) == len(counted.count) and bool((prices >= 0).all())
+    usable = counted.fits(prices)
     proven = counted.usd(prices) if usable else 0.0
     close = proven + CLOSE * max(1.0, proven)
     claims = [(f"no assignment costs less than {bound:,.0f} USD", "counted again", bound <= close)]
