@@ -20,6 +20,7 @@ import numpy as np
 from uet.base.errors import BadInput, nearest
 from uet.base.units import PS_PER_US
 from uet.schedule.model import Index, Schedule, ScheduleBuilder
+from uet.schedule.patterns import side_by_side
 
 HEADERS = {"Nodes", "Connections", "Triggers", "Failures"}
 FLOW_KEYS = {"id", "start", "trigger", "size", "send_done_trigger", "recv_done_trigger", "prio", "msg"}
@@ -204,7 +205,9 @@ def _whole(word: str, what: str) -> int:
 
 def _schedule(name: str, reader: _Reader) -> Schedule:
     flows = reader.flows
-    places, data_bytes = _places(flows)
+    table = np.array([(f.source, f.target, f.size_bytes, f.id) for f in flows], np.int64).reshape(-1, 4).T
+    source, target, size, flow_id = table
+    places, data_bytes = side_by_side(target, size)
     builder = ScheduleBuilder(name, reader.headers["Nodes"], data_bytes, result="messages")
     waits = [[delay] if delay >= 0 else [] for delay in _start_times(builder, flows)]
     needed = np.array([len(w) for w in waits], np.int32)
@@ -214,8 +217,6 @@ def _schedule(name: str, reader: _Reader) -> Schedule:
             # a oneshot fires with the first activation, the k-th flow of a multishot with the k-th
             waits[k] = [first_send + activator for activator in trigger.activators]
             needed[k] = place + 1 if trigger.kind == "multishot" else trigger.count
-    table = np.array([(f.source, f.target, f.size_bytes, f.id) for f in flows], np.int64).reshape(-1, 4).T
-    source, target, size, flow_id = table
     builder.transfer(source, target, size, to_offset=places, tag=flow_id, after=_columns(waits))
     schedule = builder.build()
     if not reader.triggers:
@@ -223,17 +224,6 @@ def _schedule(name: str, reader: _Reader) -> Schedule:
     counts = schedule.waits_for.astype(np.int32)
     counts[first_send : first_send + len(flows)] = needed
     return replace(schedule, needed=counts)
-
-
-def _places(flows: list[_Flow]) -> tuple[list[int], int]:
-    """Return where each flow lands, side by side at its target after the longest flow, and the bytes in use."""
-    longest = max((flow.size_bytes for flow in flows), default=0)
-    filled: dict[int, int] = {}
-    places = []
-    for flow in flows:
-        places.append(filled.get(flow.target, longest))
-        filled[flow.target] = places[-1] + flow.size_bytes
-    return places, max(filled.values(), default=0)
 
 
 def _start_times(builder: ScheduleBuilder, flows: list[_Flow]) -> list[int]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from uet.base.errors import BadInput
-from uet.schedule.model import Schedule, ScheduleBuilder
+from uet.schedule.model import Index, Schedule, ScheduleBuilder
 
 
 def permutation(n_ranks: int, size_bytes: int, seed: int) -> Schedule:
@@ -45,6 +45,19 @@ def incast(n_ranks: int, fan_in: int, size_bytes: int, target: int, seed: int) -
     builder = ScheduleBuilder("incast", n_ranks, fan_in * size_bytes, result="messages")
     builder.transfer(senders, target, size_bytes, to_offset=np.arange(fan_in) * size_bytes)
     return builder.build()
+
+
+def side_by_side(target: Index, size: Index) -> tuple[Index, int]:
+    """Return where each message lands at its target, after room for the longest one, and the bytes in use."""
+    order = np.argsort(target, kind="stable")
+    ends = np.cumsum(size[order])
+    starts = ends - size[order]
+    first = np.flatnonzero(np.diff(target[order], prepend=-1))
+    mine = np.repeat(starts[first], np.diff(first, append=len(order)))
+    longest = int(size.max(initial=0))
+    place = np.empty(len(order), np.int64)
+    place[order] = longest + starts - mine
+    return place, int((place + size).max(initial=longest))
 
 
 def sendrecv(n_ranks: int, src: int, dst: int, size_bytes: int) -> Schedule:

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Annotated, Any
 
 import numpy as np
@@ -13,17 +14,22 @@ from pydantic import Field, field_validator
 
 from uet.base.errors import BadInput, nearest
 from uet.base.spec import Spec, check, parse_spec
-from uet.base.values import Dims, SizeBytes, StrictModel
-from uet.schedule import patterns
+from uet.base.values import Dims, SizeBytes, StrictModel, TimePs
+from uet.schedule import arrivals, patterns
 from uet.schedule.collectives.library import ALGORITHMS, ROOTED, collective
 from uet.schedule.model import Schedule
+from uet.schedule.sizes import sizes_of
 
 OPTIONS = ("grid", "first_steps", "island", "chunks", "channels", "protocol", "aggregate", "ways", "radix")
 """Keys that only some algorithms take."""
 
+MANY_MESSAGES = 2**22
+"""Messages of an all-to-all beyond which an element more or less in some does not matter."""
+
 DTYPES = ("uint8", "int32", "int64", "float16", "float32", "float64")
 
 Size = Annotated[SizeBytes, Field(gt=0)]
+Time = Annotated[TimePs, Field(gt=0)]
 
 
 class _Work(StrictModel):
@@ -52,6 +58,30 @@ class SendRecv(_Work):
     src: int
     dst: int
     size: Size
+
+
+class Poisson(_Work):
+    """Every rank sends messages to random others that begin at random times within `time`.
+
+    On average it sends `load` of `gbps`. `sizes` are fixed, uniform, exponential, pareto (of `shape`), with
+    mean `size`, or a file of a cumulative distribution.
+    """
+
+    load: float = Field(gt=0)
+    time: Time
+    sizes: str = "fixed"
+    size: Size | None = None
+    shape: float = 1.5
+    gbps: float = Field(default=400, gt=0)
+
+
+class Rpc(_Work):
+    """Every rank calls random others, on average every `interval` within `time`: a request, then its response."""
+
+    interval: Time
+    time: Time
+    request: Size = 256
+    response: Size = 4096
 
 
 class Collective(_Work):
@@ -109,11 +139,48 @@ def build_spec(spec: Spec, n_ranks: int, seed: int = 1) -> Schedule:
     arguments = check(RootedCollective if rooted else Collective, spec.arguments, spec.family)
     if "size" not in spec.arguments and spec.family != "barrier":
         raise BadInput(f"{spec.family}: key 'size' is missing; give the bytes of one rank's full vector")
-    dtype = arguments.dtype or ("uint8" if arguments.size % np.dtype(np.float32).itemsize else "float32")
     root = arguments.root if isinstance(arguments, RootedCollective) else 0
     n = _ranks(arguments, spec, n_ranks)
     options = {k: v for k in OPTIONS if (v := getattr(arguments, k)) is not None}
-    return collective(spec.family, arguments.algorithm, n, arguments.size, dtype, root, options)
+    return collective(spec.family, arguments.algorithm, n, arguments.size, _dtype(arguments), root, options)
+
+
+@dataclass(frozen=True)
+class EqualAllToAll:
+    """An all-to-all between `n_ranks` ranks of one message of `message_bytes` per ordered pair, all begun at once."""
+
+    name: str
+    n_ranks: int
+    message_bytes: int
+
+    def schedule(self) -> Schedule:
+        """Return it message by message."""
+        return collective("alltoall", "direct", self.n_ranks, self.n_ranks * self.message_bytes, "uint8")
+
+
+def equal_alltoall(text: str, n_ranks: int) -> EqualAllToAll | None:
+    """Return a WORK as an all-to-all of all `n_ranks` ranks if that is what it is, and its messages equal, else None.
+
+    Blocks that differ by an element count as the larger one where there are more than MANY_MESSAGES of them.
+    Raises BadInput as `build_work` does.
+    """
+    spec = parse_spec(text)
+    if spec.family != "alltoall":
+        return None
+    work = check(Collective, spec.arguments, spec.family)
+    if _ranks(work, spec, n_ranks) != n_ranks or work.algorithm not in (None, "direct", "spread", "linear"):
+        return None
+    if "size" not in spec.arguments or any(getattr(work, key) is not None for key in OPTIONS) or n_ranks < 2:
+        return None
+    element_bytes = np.dtype(_dtype(work)).itemsize
+    each, rest = divmod(work.size // element_bytes, n_ranks)
+    if rest and n_ranks * (n_ranks - 1) <= MANY_MESSAGES:
+        return None
+    return EqualAllToAll("alltoall direct", n_ranks, (each + (rest > 0)) * element_bytes)
+
+
+def _dtype(work: Collective) -> str:
+    return work.dtype or ("uint8" if work.size % np.dtype(np.float32).itemsize else "float32")
 
 
 def _ranks(work: _Work, spec: Spec, available: int) -> int:
@@ -125,5 +192,15 @@ def _ranks(work: _Work, spec: Spec, available: int) -> int:
 _PATTERNS: dict[str, tuple[type[_Work], Callable[[Any, int, int], Schedule]]] = {
     "permutation": (Permutation, lambda work, n, seed: patterns.permutation(n, work.size, seed)),
     "incast": (Incast, lambda work, n, seed: patterns.incast(n, work.fan_in, work.size, work.target, seed)),
+    "poisson": (
+        Poisson,
+        lambda work, n, seed: arrivals.poisson(
+            n, work.load, work.gbps, sizes_of(work.sizes, work.size, work.shape), work.time, seed
+        ),
+    ),
+    "rpc": (
+        Rpc,
+        lambda work, n, seed: arrivals.rpc(n, work.request, work.response, work.interval, work.time, seed),
+    ),
     "sendrecv": (SendRecv, lambda work, n, seed: patterns.sendrecv(n, work.src, work.dst, work.size)),
 }
