@@ -8,7 +8,7 @@ makes the orbits smaller.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,19 +20,23 @@ Ints = NDArray[np.int64]
 
 def host_orbits(fabric: Fabric) -> Ints:
     """Return the orbit of each host [n_hosts], numbered from 0 in the order of their first hosts."""
+    return orbits(fabric.n_hosts, [p[: fabric.n_hosts] for p in verified(fabric, (twins(fabric), *named(fabric)))])
+
+
+def orbits(n: int, permutations: Sequence[Ints]) -> Ints:
+    """Return the orbit of each of n things under permutations, numbered from 0 in the order of their first members."""
     from scipy.sparse import coo_array
     from scipy.sparse.csgraph import connected_components
 
-    hosts = np.arange(fabric.n_hosts)
-    images = [p[: fabric.n_hosts] for p in verified(fabric, (twins(fabric), *named(fabric)))]
-    if not images:
-        return hosts
-    pairs = np.concatenate(images), np.tile(hosts, len(images))
-    joined = coo_array((np.ones(len(pairs[0]), np.int8), pairs), shape=(fabric.n_hosts,) * 2)
+    things = np.arange(n)
+    if not permutations:
+        return things
+    pairs = np.concatenate(permutations), np.tile(things, len(permutations))
+    joined = coo_array((np.ones(len(pairs[0]), np.int8), pairs), shape=(n, n))
     label = connected_components(joined, directed=False)[1]
     _, first, which = np.unique(label, return_index=True, return_inverse=True)
-    orbits: Ints = np.argsort(np.argsort(first))[which]
-    return orbits
+    numbered: Ints = np.argsort(np.argsort(first))[which]
+    return numbered
 
 
 def twins(fabric: Fabric) -> Ints:

@@ -3,28 +3,28 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-from emulation.flow.channels import Channels, build_channels
-from emulation.flow.state import CHANNEL, CLOCK, ENTRY, FLOW, LEVELS, MESSAGE, REGION, RESOURCE, TIMES, TOUCHED
-from emulation.operations import FINISHED, PAUSED, STUCK, TIME_UP, operations
+from emulation.flow.channels import Channels
+from emulation.flow.state import CHANNEL, CLOCK, ENTRY, FLOW, LEVELS, REGION, RESOURCE, TIMES, TOUCHED
+from emulation.flow.traffic import merged_traffic, traffic_of
+from emulation.flow.walker import Say
+from emulation.operations import FINISHED, PAUSED, STUCK, TIME_UP
 from emulation.packet.probe import longest_path
 from emulation.packet.settings import resolve
-from emulation.results import FLOW_FIELDS, Result, peak_rss_bytes, percentiles, placed, unfinished
+from emulation.results import FLOW_FIELDS, Result, peak_rss_bytes, percentiles, unfinished
 from topologies.fabric import Fabric
 from uet.base.errors import BadInput, NoAnswer, nearest
 from uet.base.heap import HEAP
 from uet.base.jit import World
 from uet.base.tables import Records
-from uet.schedule.model import CALC, SEND, Schedule
+from uet.schedule.model import CALC, Schedule
+from uet.schedule.works import EqualAllToAll
 from uet.transport.settings import fill
-
-Ints = NDArray[np.int64]
 
 EVENTS_PER_CALL = 100_000
 """Events between two looks at the clock and at Ctrl-C."""
@@ -52,43 +52,26 @@ class FlowSimulation:
     """One run, from tables to results; `advance` may be called until it returns True."""
 
     def __init__(
-        self, fabric: Fabric, schedule: Schedule, settings: FlowSettings, say: Callable[[str], None] | None = None
+        self, fabric: Fabric, work: Schedule | EqualAllToAll, settings: FlowSettings, say: Say | None = None
     ) -> None:
-        """Find the paths and build all state. Raises BadInput for settings that do not fit."""
+        """Find the paths and build all state. Raises BadInput for settings that do not fit.
+
+        The equal flows of an EqualAllToAll are merged where they spread over all paths and all hosts take part.
+        """
         started = time.process_time()
-        self.fabric, self.schedule, self.options = fabric, schedule, settings
+        self.fabric, self.options = fabric, settings
         self.values = _values(fabric, settings)
-        host = placed(fabric, schedule)
-        ops = schedule.operations
-        self.sends = np.flatnonzero(ops["kind"] == SEND)
-        source, target = (host[ops[end][self.sends]] for end in ("rank", "peer"))
-        pairs, channel = np.unique(source * fabric.n_hosts + target, return_inverse=True)
-        self.channels = build_channels(
-            fabric, pairs // fabric.n_hosts, pairs % fabric.n_hosts, int(self.values["mtu.ack_bytes"]),
-            path_count(settings.balancer, self.values), settings.seed, say,
-        )  # fmt: skip
-        own = host[ops["rank"]]
-        peer = np.where(ops["peer"] >= 0, host[np.maximum(ops["peer"], 0)], -1)
-        todo = operations(schedule, own, peer)
-        todo.tables["step"]["message"][self.sends] = np.arange(len(self.sends))
-        self.world = world_of(self.channels, self._messages(channel), todo)
+        n_paths = path_count(settings.balancer, self.values)
+        if isinstance(work, Schedule):
+            self.traffic = traffic_of(fabric, work, self.values, n_paths, settings.seed, say)
+        elif n_paths == 0 and work.n_ranks == fabric.n_hosts:
+            self.traffic = merged_traffic(fabric, work, self.values, settings.seed, say)
+        else:
+            self.traffic = traffic_of(fabric, work.schedule(), self.values, n_paths, settings.seed, say)
+        self.schedule = self.traffic.schedule
+        self.world = world_of(self.traffic.channels, self.traffic.messages(self.values), self.traffic.operations())
         self.status = "running"
         self.cpu_s = time.process_time() - started
-
-    def _messages(self, channel: Ints) -> Records:
-        """Return the message of each send: payload in packets, each with its overhead."""
-        rows = MESSAGE.zeros(len(self.sends))
-        payload, overhead = self.values["mtu.payload_bytes"], self.values["mtu.overhead_bytes"]
-        size = self.schedule.operations["bytes"][self.sends]
-        rows["channel"], rows["step"], rows["next"] = channel, self.sends, -1
-        packets = self._packets(size)
-        rows["wire_bytes"] = size + packets * overhead
-        rows["tail_bytes"] = np.minimum(size, payload) + overhead  # a short last packet waits behind a full one
-        rows["start_ps"] = rows["arrive_ps"] = rows["finish_ps"] = -1
-        return rows
-
-    def _packets(self, size: Ints) -> Ints:
-        return np.maximum(-(-size // int(self.values["mtu.payload_bytes"])), 1)
 
     def advance(self, max_events: int = EVENTS_PER_CALL) -> bool:
         """Simulate at most `max_events` more events and tell whether the run is over."""
@@ -124,20 +107,20 @@ class FlowSimulation:
         return Result(flows, self._ports(), done_ps, self._totals(flows), self.status, self.values, None)
 
     def _flows(self) -> Records:
-        messages, ops = self.world.tables["message"], self.schedule.operations
+        messages, traffic = self.world.tables["message"], self.traffic
         begun = np.flatnonzero(messages["start_ps"] >= 0)
-        mine, sends = messages[begun], self.sends[begun]
-        rows = np.zeros(len(begun), dtype=list(FLOW_FIELDS))
-        rows["flow"], rows["bytes"] = sends, ops["bytes"][sends]
-        rows["src"], rows["dst"] = self.channels.source[mine["channel"]], self.channels.target[mine["channel"]]
-        rows["packets"] = self._packets(rows["bytes"])
+        mine, sends = messages[begun], traffic.sends[begun]
+        rows = np.zeros(len(begun), dtype=[*FLOW_FIELDS, ("count", "i8")])
+        rows["flow"], rows["bytes"] = sends, self.schedule.operations["bytes"][sends]
+        rows["src"], rows["dst"] = traffic.channels.source[mine["channel"]], traffic.channels.target[mine["channel"]]
+        rows["packets"], rows["count"] = traffic.packets(self.values)[begun], traffic.count[begun]
         rows["start_ps"], rows["finish_ps"] = mine["start_ps"], mine["finish_ps"]
         rows["fct_ps"] = np.where(mine["finish_ps"] >= 0, mine["finish_ps"] - mine["start_ps"], -1)
         return rows
 
     def _ports(self) -> Records:
         """Return the bytes that the messages which have arrived left on every port."""
-        messages, c = self.world.tables["message"], self.channels
+        messages, c = self.world.tables["message"], self.traffic.channels
         wire = np.where(messages["arrive_ps"] >= 0, messages["wire_bytes"], 0)
         sent = np.bincount(messages["channel"], wire, len(c.source))
         loads = np.bincount(c.resource, c.share * np.repeat(sent, np.diff(c.first)), len(c.capacity))
@@ -147,17 +130,16 @@ class FlowSimulation:
         return rows
 
     def _totals(self, flows: Records) -> dict[str, Any]:
-        clock = self.world.tables["clock"][0]
-        finished = flows["finish_ps"] >= 0
+        clock, done = self.world.tables["clock"][0], flows[flows["finish_ps"] >= 0]
         return {
-            "flows": len(self.sends),
-            "finished": int(finished.sum()),
-            "finish_us": percentiles(flows["finish_ps"][finished]),
-            "fct_us": percentiles(flows["fct_ps"][finished]),
-            "data_packets": int(flows["packets"].sum()),
+            "flows": int(self.traffic.count.sum()),
+            "finished": int(done["count"].sum()),
+            "finish_us": percentiles(done["finish_ps"], done["count"]),
+            "fct_us": percentiles(done["fct_ps"], done["count"]),
+            "data_packets": int((flows["packets"] * flows["count"]).sum()),
             **dict.fromkeys(PACKET_ONLY),
-            "channels": len(self.channels.source),
-            "resources": len(self.channels.capacity),
+            "channels": len(self.traffic.channels.source),
+            "resources": len(self.traffic.channels.capacity),
             "events": int(clock["events"]),
             "fills": int(clock["fills"]),
             "base_rtt_us": self.values["cc.base_rtt_us"],
@@ -226,23 +208,25 @@ def world_of(channels: Channels, messages: Records, todo: World) -> World:
     )
 
 
-def warm_up(fabric: Fabric) -> float:
+def warm_up(fabric: Fabric, work: Schedule | EqualAllToAll) -> float:
     """Compile or load the kernels that a run on `fabric` needs and return the CPU seconds that took."""
     from topologies.registry import build
-    from uet.schedule.works import build_work
 
     started = time.process_time()
     _ = fabric.routes.address
-    simulate_flows(build("fat-tree:hosts=2,radix=2,levels=1"), build_work("sendrecv:src=0,dst=1,size=8KiB", 2))
+    small, pair = EqualAllToAll("warm-up", 2, 8192), build("fat-tree:hosts=2,radix=2,levels=1")
+    simulate_flows(pair, small.schedule() if isinstance(work, Schedule) else small)
     return time.process_time() - started
 
 
-def simulate_flows(fabric: Fabric, schedule: Schedule, settings: FlowSettings | None = None) -> Result:
-    """Run `schedule` on one plane of `fabric` at flow level and return flows, ports and totals.
+def simulate_flows(
+    fabric: Fabric, work: Schedule | EqualAllToAll, settings: FlowSettings | None = None
+) -> Result:  # fmt: skip
+    """Run `work` on one plane of `fabric` at flow level and return flows, ports and totals.
 
     Raises NoAnswer if the schedule can never finish or does not finish before `settings.end_ps`.
     """
-    simulation = FlowSimulation(fabric, schedule, settings or FlowSettings())
+    simulation = FlowSimulation(fabric, work, settings or FlowSettings())
     while not simulation.advance():
         pass
     if simulation.problem is not None:

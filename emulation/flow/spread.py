@@ -122,7 +122,7 @@ def _ports_of(
 
 
 @kernel
-def sign(
+def sign_ports(
     w: Any, next_hop: int, source: Ints, target: Ints, key: Ints, n_paths: int, first: int, signature: Any,
     share: Any, used: Any, spot: Any, front: Any, mass: Any, n_vcs: int,
 ) -> int:  # fmt: skip
@@ -139,6 +139,31 @@ def sign(
             port = used[k]
             signature[port] += mix64(pair ^ np.uint64(np.rint(share[port] * SHARE_STEPS)))
             share[port] = 0.0
+    return -1
+
+
+@kernel
+def sign_pairs(
+    w: Any, next_hop: int, source: Ints, target: Ints, key: Ints, n_paths: int, label: Ints, signature: Any,
+    sums: Any, labels: Any, share: Any, used: Any, spot: Any, front: Any, mass: Any, n_vcs: int,
+) -> int:  # fmt: skip
+    """Set every pair's signature to one of its shares summed by the ports' labels; return as `sign_ports`.
+
+    `sums` is 0 between two calls.
+    """
+    for i in range(len(source)):
+        n = _ports_of(w, next_hop, source[i], target[i], key[i], n_paths, share, used, spot, front, mass, n_vcs)
+        if n < 0:
+            return i
+        n_labels = 0
+        for k in range(n):
+            n_labels = _add(sums, labels, n_labels, label[used[k]], share[used[k]])
+            share[used[k]] = 0.0
+        signature[i] = 0
+        for k in range(n_labels):
+            total = np.uint64(np.rint(sums[labels[k]] * SHARE_STEPS))
+            signature[i] += mix64(mix64(np.uint64(labels[k])) ^ total)
+            sums[labels[k]] = 0.0
     return -1
 
 

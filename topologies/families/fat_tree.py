@@ -9,9 +9,11 @@ counts for tapered and partial trees as in the cost table of HammingMesh (Hoefle
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from functools import partial
 
 import numpy as np
+from numpy.typing import NDArray
 from pydantic import Field, model_validator
 
 from topologies.fabric import Fabric, FabricBuilder, Order, total_cables
@@ -19,6 +21,8 @@ from topologies.families.base import SwitchedModel, ceil_div, spec_text
 from topologies.halving import Halving, tree_halving
 from topologies.routing.up_down_tables import tree_routes
 from topologies.trees import Tree, TreeNodes, clos, most_leaves, wire_above
+
+Ints = NDArray[np.int64]
 
 
 class Parameters(SwitchedModel):
@@ -115,6 +119,34 @@ def build(p: Parameters) -> Fabric:
         spec_text("fat-tree", p), "fat-tree", p.planes, order(p), partial(tree_routes, tree, (at,)),
         p.switch_latency_ns, p.model_dump(),
     )  # fmt: skip
+
+
+def symmetries(fabric: Fabric) -> Iterator[Ints]:
+    """Yield the rotations of the full leaves of every pod and, if all pods reach the cores alike, of the full pods."""
+    p = Parameters.model_validate(dict(fabric.parameters))
+    tree, full = shape(p), p.n_hosts // p.leaf_down
+    leaf, spine, in_pod = np.arange(tree.leaves), np.arange(tree.spines), tree.pod_leaves or tree.leaves
+    start = leaf - leaf % in_pod
+    turning = np.clip(full - start, 1, in_pod)
+    yield _moved(fabric, p, np.where(leaf < full, start + (leaf - start + 1) % turning, leaf), spine)
+    pods, per_pod = full // in_pod, int((tree.spine_links[0] < tree.pod_spines).sum()) // tree.bundle
+    if tree.cores and pods and per_pod % tree.cores == 0:
+        yield _moved(fabric, p, _rotated(leaf, in_pod, pods), _rotated(spine, tree.pod_spines, pods))
+
+
+def _rotated(numbers: Ints, step: int, pods: int) -> Ints:
+    """Move what belongs to the first `pods` pods, `step` to a pod, one pod on."""
+    return np.where(numbers < pods * step, (numbers + step) % (pods * step), numbers)
+
+
+def _moved(fabric: Fabric, p: Parameters, leaf: Ints, spine: Ints) -> Ints:
+    """Return the permutation of all nodes that takes leaves, with their hosts, and spines there."""
+    moved = np.arange(len(fabric.nodes))
+    host_leaf, place = np.divmod(np.arange(p.n_hosts), p.leaf_down)
+    moved[: p.n_hosts] = leaf[host_leaf] * p.leaf_down + place
+    moved[p.n_hosts : p.n_hosts + len(leaf)] = p.n_hosts + leaf
+    moved[p.n_hosts + len(leaf) :][: len(spine)] = p.n_hosts + len(leaf) + spine
+    return moved
 
 
 def halving(fabric: Fabric) -> Halving | None:

@@ -20,8 +20,10 @@ if TYPE_CHECKING:
     from uet.base.runs import RunFolder
     from uet.base.tables import Records
     from uet.schedule.model import Index, Schedule
+    from uet.schedule.works import EqualAllToAll
 
     Options = SimulationSettings | FlowSettings
+    Todo = Schedule | EqualAllToAll
 
 Say = Callable[[str], None]
 BACKENDS = ("packet", "flow")
@@ -90,9 +92,9 @@ def simulate(
     options = _options(backend, chosen, cc, lb, seed, values, end_ps, wire, fail)
     fabric = _left(build(on), fail, seed)
     jobs = read_jobs(work, fabric.n_hosts, seed) if is_jobs_file(work) else None
-    schedule, owner = (read_work(work, fabric.n_hosts, seed), None) if jobs is None else merged(jobs)
+    todo, owner = (_todo(work, backend, fabric.n_hosts, seed), None) if jobs is None else merged(jobs)
     folder = None if out is None else RunFolder(out, "simulate", seed, chosen, force)
-    run = run_schedule(fabric, schedule, options, say)
+    run = run_schedule(fabric, todo, options, say)
     if jobs is not None and owner is not None:
         run.summary["jobs"] = job_times(fabric, jobs, owner, options, run, say)
     if folder is None:
@@ -150,12 +152,21 @@ def _left(fabric: Fabric, fail: str, seed: int) -> Fabric:
     return replace(worst, planes=fabric.planes)
 
 
-def run_schedule(fabric: Fabric, schedule: Schedule, options: Options, say: Say | None = None) -> Run:
+def _todo(work: SpecLike, backend: str, n_ranks: int, seed: int) -> Todo:
+    """Return the schedule of a work; a large all-to-all stays one for the flow level, which merges its flows."""
+    from uet.base.spec import is_file
+    from uet.schedule.works import equal_alltoall
+
+    whole = None if backend != "flow" or is_file(str(work)) else equal_alltoall(str(work), n_ranks)
+    return whole or read_work(work, n_ranks, seed)
+
+
+def run_schedule(fabric: Fabric, schedule: Todo, options: Options, say: Say | None = None) -> Run:
     """Run `schedule` on one plane of `fabric`; see `simulate`."""
     if say is not None:
         say("preparing kernels (compiling them takes up to a minute, once)")
     startup_s = time.process_time()
-    compile_s, started = _warm_up(fabric, options), time.perf_counter()
+    compile_s, started = _warm_up(fabric, schedule, options), time.perf_counter()
     simulation = _simulation(fabric, schedule, options, say)
     problem: UetError | None = None
     try:
@@ -172,24 +183,26 @@ def run_schedule(fabric: Fabric, schedule: Schedule, options: Options, say: Say 
     return Run(summary, result.flows, result.ports, result.done_ps, None, problem)
 
 
-def _warm_up(fabric: Fabric, options: Options) -> float:
+def _warm_up(fabric: Fabric, schedule: Todo, options: Options) -> float:
     """Have the kernels ready and return the CPU seconds that took."""
     from emulation.flow import simulate as flow
     from emulation.packet.warmup import warm_up
 
     if isinstance(options, flow.FlowSettings):
-        return flow.warm_up(fabric)
+        return flow.warm_up(fabric, schedule)
     return warm_up(fabric, options)
 
 
 def _simulation(
-    fabric: Fabric, schedule: Schedule, options: Options, say: Say | None
+    fabric: Fabric, schedule: Todo, options: Options, say: Say | None
 ) -> Simulation | FlowSimulation:  # fmt: skip
     from emulation.flow.simulate import FlowSettings, FlowSimulation
     from emulation.packet.simulate import Simulation
+    from uet.schedule.model import Schedule
 
     if isinstance(options, FlowSettings):
         return FlowSimulation(fabric, schedule, options, say)
+    assert isinstance(schedule, Schedule)
     return Simulation(fabric, schedule, options)
 
 
@@ -199,7 +212,7 @@ compiling or loading kernels, and of building and running; elapsed seconds of th
 
 
 def _summary(
-    fabric: Fabric, schedule: Schedule, result: Result, options: Options, problem: UetError | None
+    fabric: Fabric, schedule: Todo, result: Result, options: Options, problem: UetError | None
 ) -> dict[str, Any]:
     status = "partial" if isinstance(problem, Interrupted) else result.status
     controller: str | None = getattr(options, "controller", None)
