@@ -24,7 +24,7 @@ from uet.base.rng import below, draw
 
 ROUNDS = 24
 STEPS_PER_ITEM = 4000
-MOST_STEPS = 24_000_000
+MOST_STEPS = 40_000_000
 STREAM = 0x7261636B
 WARM = 0.25
 """Temperature at the beginning, as a share of the mean step between prices."""
@@ -37,6 +37,9 @@ OUT_OF_REACH = 10.0
 
 SIZES = ("slack_m", "tray_m", "length_step_m", "rack_units", "accelerators_per_rack")
 SLACK, TRAY, STEP, UNITS, CAPACITY, FEED = range(6)
+NONE, OTHERS = -1, -2
+SPARE = 64
+"""Items that a rack may hold beyond the most that one held before."""
 
 
 class Search:
@@ -126,63 +129,60 @@ def _anneal(
     """Take `steps` random steps at a temperature of `heat` USD; changes `rack` and `unit` of the items."""
     near, grid, count = hall[1], hall[2], hall[3]
     kind, height, hosts, power = things
-    capacity, feed_w = prices[2][CAPACITY], prices[2][FEED]
-    items, racks = len(rack), len(near)
-    most = np.bincount(rack, minlength=racks).max() + 64
-    members, held = np.full((racks, most), -1), np.zeros(racks, np.int64)
-    people, drawn = np.zeros(racks, np.int64), np.zeros(racks)
-    for i in range(items):
-        r = rack[i]
-        members[r, held[r]] = i
-        held[r] += 1
-        people[r] += hosts[i]
-        drawn[r] += power[i]
+    racks = len(near)
+    members = np.full((racks, np.bincount(rack, minlength=racks).max() + SPARE), -1)
+    held, people, drawn = np.zeros(racks, np.int64), np.zeros(racks, np.int64), np.zeros(racks)
+    for i in range(len(rack)):
+        _replace(members[rack[i]], held, rack[i], -1, i)
+        people[rack[i]] += hosts[i]
+        drawn[rack[i]] += power[i]
     for step in range(first, first + steps):
-        bits = draw(seed, STREAM, 4 * step)
-        i = below(bits, items)
-        target = _target(i, bits, draw(seed, STREAM, 4 * step + 1), rack, near, net)
-        choice = draw(seed, STREAM, 4 * step + 2)
+        bits, choice = draw(seed, STREAM, 4 * step), draw(seed, STREAM, 4 * step + 1)
+        i = below(bits, len(rack))
+        source, old = rack[i], unit[i]
+        target = _target(i, bits, draw(seed, STREAM, 4 * step + 2), rack, near, net)
         where = grid[kind[i], below(choice, count[kind[i]])]
         if choice & np.uint64(1) and held[target] > 0:
             other = members[target, below(choice, held[target])]
             if kind[other] == kind[i]:
                 where = unit[other]
-        source = rack[i]
-        if source == target and where == unit[i]:
-            continue
         j = _in_the_way(i, where, held[target], members[target], unit, height, kind)
-        if j == -2 or (j == -1 and held[target] == most):
+        if j == OTHERS or (j == NONE and held[target] == members.shape[1]) or (source == target and where == old):
             continue
-        if source != target:
-            more_hosts = hosts[i] - (hosts[j] if j >= 0 else 0)
-            more_power = power[i] - (power[j] if j >= 0 else 0.0)
-            if people[target] + more_hosts > capacity or drawn[target] + more_power > feed_w:
-                continue
-            if drawn[source] - more_power > feed_w:
-                continue
-        before = _usd(i, -1, rack, unit, net, prices, hall[0])
-        if j >= 0:
-            before += _usd(j, i, rack, unit, net, prices, hall[0])
-        old = unit[i]
-        rack[i], unit[i] = target, where
-        if j >= 0:
-            rack[j], unit[j] = source, old
-        after = _usd(i, -1, rack, unit, net, prices, hall[0])
-        if j >= 0:
-            after += _usd(j, i, rack, unit, net, prices, hall[0])
+        more_hosts = hosts[i] - (hosts[j] if j >= 0 else 0)
+        more_power = power[i] - (power[j] if j >= 0 else 0.0)
+        if source != target and not _allowed(people, drawn, source, target, more_hosts, more_power, prices[2]):
+            continue
+        before = _usd(i, j, rack, unit, net, prices, hall[0])
+        _put(i, j, rack, unit, target, where, source, old)
+        worse = _usd(i, j, rack, unit, net, prices, hall[0]) - before
         chance = float(draw(seed, STREAM, 4 * step + 3) >> np.uint64(11)) * 2.0**-53
-        if after > before and not (heat > 0.0 and chance < np.exp((before - after) / heat)):
-            rack[i], unit[i] = source, old
-            if j >= 0:
-                rack[j], unit[j] = target, where
-            continue
-        if source != target:
+        if worse > 0.0 and not (heat > 0.0 and chance < np.exp(-worse / heat)):
+            _put(i, j, rack, unit, source, old, target, where)
+        elif source != target:
             people[target] += more_hosts
             people[source] -= more_hosts
             drawn[target] += more_power
             drawn[source] -= more_power
             _replace(members[source], held, source, i, j)
             _replace(members[target], held, target, j, i)
+
+
+@kernel
+def _allowed(
+    people: Ints, drawn: Floats, source: int, target: int, more_hosts: int, more_power: float, sizes: Floats
+) -> bool:
+    """Tell whether a rack may take so many more hosts and W from another one."""
+    fed = drawn[target] + more_power <= sizes[FEED] and drawn[source] - more_power <= sizes[FEED]
+    return fed and people[target] + more_hosts <= sizes[CAPACITY]
+
+
+@kernel
+def _put(i: int, j: int, rack: Ints, unit: Floats, here: int, low: float, there: int, other: float) -> None:
+    """Put item i at height `low` of the rack `here`, and item j, if there is one, at `other` in `there`."""
+    rack[i], unit[i] = here, low
+    if j >= 0:
+        rack[j], unit[j] = there, other
 
 
 @kernel
@@ -224,8 +224,8 @@ def _target(i: int, bits: np.uint64, more: np.uint64, rack: Ints, near: Ints, ne
 
 @kernel
 def _in_the_way(i: int, where: float, held: int, members: Ints, unit: Floats, height: Floats, kind: Ints) -> int:
-    """Return the item of item i's size that stands exactly at a height; -1 if none is there, -2 if others are."""
-    found = -1
+    """Return the item of item i's size that stands exactly at a height; NONE if it is free, else OTHERS."""
+    found = NONE
     for k in range(held):
         j = members[k]
         if j == i:
@@ -233,33 +233,35 @@ def _in_the_way(i: int, where: float, held: int, members: Ints, unit: Floats, he
         if unit[j] == where and kind[j] == kind[i] and height[j] > 0.0:
             found = j
         elif where < unit[j] + height[j] - FIT and unit[j] < where + height[i] - FIT:
-            return -2
+            return OTHERS
     return found
 
 
 @kernel
-def _usd(i: int, leave_out: int, rack: Ints, unit: Floats, net: Any, prices: Any, position: Floats) -> float:
-    """Return the price of the links of an item, without those to the item `leave_out`, and its weighted metres."""
+def _usd(i: int, j: int, rack: Ints, unit: Floats, net: Any, prices: Any, position: Floats) -> float:
+    """Return the price of the links of item i and of item j, if there is one, and their weighted metres."""
     by_item, of_item, item, offset, of_device, peer, rate, links = net
     reach, price, sizes = prices
     total = 0.0
-    for d in range(of_item[i], of_item[i + 1]):
-        device = by_item[d]
-        mine = unit[i] + offset[device]
-        for c in range(of_device[device], of_device[device + 1]):
-            other = item[peer[c]]
-            if other == leave_out:
-                continue
-            theirs = unit[other] + offset[peer[c]]
-            run = abs(mine - theirs) * UNIT_M
-            if rack[other] != rack[i]:
-                run = (2.0 * sizes[UNITS] - mine - theirs) * UNIT_M + 2.0 * sizes[TRAY]
-                for axis in range(2):
-                    run += abs(position[rack[other], axis] - position[rack[i], axis])
-            run += 2.0 * sizes[SLACK]
-            length = np.ceil(run / sizes[STEP] - 1e-9) * sizes[STEP]
-            k = 0
-            while reach[rate[c], k] < length:
-                k += 1
-            total += links[c] * (price[rate[c], k] + USD_PER_M * run)
+    for k in range(2 if j >= 0 else 1):
+        mine = i if k == 0 else j
+        for d in range(of_item[mine], of_item[mine + 1]):
+            device = by_item[d]
+            low = unit[mine] + offset[device]
+            for c in range(of_device[device], of_device[device + 1]):
+                other = item[peer[c]]
+                if k == 1 and other == i:
+                    continue
+                high = unit[other] + offset[peer[c]]
+                run = abs(low - high) * UNIT_M
+                if rack[other] != rack[mine]:
+                    run = (2.0 * sizes[UNITS] - low - high) * UNIT_M + 2.0 * sizes[TRAY]
+                    for axis in range(2):
+                        run += abs(position[rack[other], axis] - position[rack[mine], axis])
+                run += 2.0 * sizes[SLACK]
+                length = np.ceil(run / sizes[STEP] - 1e-9) * sizes[STEP]
+                part = 0
+                while reach[rate[c], part] < length:
+                    part += 1
+                total += links[c] * (price[rate[c], part] + USD_PER_M * run)
     return total
