@@ -6,10 +6,11 @@ integer program. Counting what fits one rack (`racks_bound`) says what no assign
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from math import inf, isfinite
+from math import inf
 from typing import TYPE_CHECKING
 
 from solvers.outcome import Outcome, Status
@@ -95,9 +96,10 @@ class RackTask:
         racks = len(self.usual.rack_position_m)
         while True:
             problem, start = self.hall(racks)
-            if start is not None or racks > problem.items:
+            if start is not None or racks > problem.items or problem.power_w.max() > problem.feed_w:
                 return problem, start
-            racks += max(1, racks // 20)
+            fed = math.ceil(problem.power_w.sum() / problem.feed_w)
+            racks = max(racks + max(1, racks // 20), fed)
 
     def hall(self, racks: int) -> tuple[RackProblem, Place | None]:
         """Return the problem in a hall of so many racks, and an assignment that fits, if one was found."""
@@ -134,7 +136,7 @@ def solve(
         search = Search(problem, start, seed)
         search.run(deadline, lower + gap * max(lower, 1.0), say)
         interrupted, cost = search.interrupted, search.cost_usd
-        best = search.best if isfinite(cost) else None
+        best = search.best if math.isfinite(cost) else None
     left = deadline - time.perf_counter()
     done = interrupted or left <= 0 or (best is not None and cost <= lower + gap * max(lower, 1.0))
     if not done and is_small(problem):

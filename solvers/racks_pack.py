@@ -15,7 +15,10 @@ def usual_place(problem: RackProblem) -> Place | None:
     if len(usual.rack_position_m) != problem.racks:
         return None
     first = np.unique(problem.item, return_index=True)[1]
-    place = Place(usual.rack[first].copy(), usual.unit[first] - problem.offset[first])
+    unit, step = usual.unit[first] - problem.offset[first], problem.model.accelerator_units
+    if step:
+        unit = np.where(problem.hosts > 0, np.rint(unit / step) * step, unit)  # exactly on the grid
+    place = Place(usual.rack[first].copy(), unit)
     return None if problem.problems(place) else place
 
 
@@ -40,7 +43,7 @@ def first_fit(problem: RackProblem) -> Place | None:
 def _packed(problem: RackProblem, order: Ints) -> Place | None:
     m, racks = problem.model, problem.racks
     room = np.tile(np.array([m.rack_units, m.accelerators_per_rack, problem.feed_w], float), (racks, 1))
-    bottom, top = np.zeros(racks), np.full(racks, float(m.rack_units))
+    hosts, top = np.zeros(racks, np.int64), np.full(racks, float(m.rack_units))
     need = np.stack([problem.height, problem.hosts, problem.power_w], axis=1)
     starts, peers = _neighbours(problem)
     rack, unit = np.full(problem.items, -1), np.zeros(problem.items)
@@ -56,8 +59,8 @@ def _packed(problem: RackProblem, order: Ints) -> Place | None:
         rack[i] = best
         room[best] -= need[i]
         if problem.hosts[i]:
-            unit[i] = bottom[best]
-            bottom[best] += problem.height[i]
+            unit[i] = hosts[best] * m.accelerator_units
+            hosts[best] += problem.hosts[i]
         else:
             top[best] -= problem.height[i]
             unit[i] = top[best]

@@ -314,3 +314,20 @@ def test_pieces_are_shared_by_the_cheapest_cover() -> None:
     assert cheapest_cover(rate, np.array([1, 0, 0])).tolist() == [1, 0, 0]
     assert cheapest_cover(rate, np.array([1, 1, 0])).tolist() == [0, 1, 0]
     assert cheapest_cover(rate, np.array([4, 1, 1])).tolist() == [1, 1, 1]
+
+
+def test_racks_that_feed_little_are_as_many_as_it_takes() -> None:
+    small = two_racks()
+    fed = replace(small, limits=RackLimits(rack_power_w=120)).solved()
+    assert fed.outcome.solved and fed.problem.racks == 6
+    assert fed.place is not None and sorted(fed.place.rack.tolist()) == list(range(6))
+    assert replace(small, limits=RackLimits(rack_power_w=50)).solved(explain=False).outcome.status == "infeasible"
+
+
+def test_heights_that_binary_numbers_do_not_hold_are_on_the_grid() -> None:
+    net = fabric([0, 0, 0, 0], 1, True, True, 0, 400, 1)
+    model = RackModel(rack_units=4, accelerators_per_rack=4, accelerator_units=0.3)
+    found = assign_racks(net, ETHERNET, model)
+    assert found.place is not None and found.outcome.status == "optimal"
+    for i in range(found.problem.items):
+        assert found.place.unit[i] in found.problem.grid(i)
