@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 
 from solvers.outcome import Outcome, Status
 from solvers.racks_bound import RackBound, RackPrices
+from solvers.racks_mip import is_small, solve_exactly
 from solvers.racks_pack import first_fit, impossible, usual_place
 from solvers.racks_problem import Place, RackLimits, RackProblem, rack_problem
 from solvers.racks_search import Search
@@ -123,49 +124,82 @@ def solve(
     gap: float = CLOSE,
 ) -> RackResult:
     """Return the best assignment found from `start` on until `deadline` (of time.perf_counter), or one within `gap`."""
-    from solvers.racks_mip import is_small, solve_exactly
-
-    began = time.perf_counter()
-    if impossible(problem):
-        return _result(problem, Outcome("infeasible", None, None, time.perf_counter() - began))
-    bound = RackBound(problem)
-    prices = bound.prices()
-    lower, by_program, interrupted = bound.usd(prices), False, False
-    best, cost = None, inf
-    if start is not None:
-        search = Search(problem, start, seed)
-        search.run(deadline, lower + gap * max(lower, 1.0), say)
-        interrupted, cost = search.interrupted, search.cost_usd
-        best = search.best if math.isfinite(cost) else None
-    left = deadline - time.perf_counter()
-    done = interrupted or left <= 0 or (best is not None and cost <= lower + gap * max(lower, 1.0))
-    if not done and is_small(problem):
-        if say:
-            say("integer program")
-        exact, place = solve_exactly(problem, best, left, 0.0 if gap == CLOSE else gap)
-        if exact.status == "infeasible":
-            return _result(problem, replace(exact, runtime_s=time.perf_counter() - began))
-        interrupted = exact.interrupted
-        found = inf if place is None else problem.cost_usd(problem.layout(place))
-        if found < cost:
-            best, cost = place, found
-        if exact.bound is not None and exact.bound > lower:
-            lower, by_program = min(exact.bound, cost), True
-    runtime_s = time.perf_counter() - began
-    if best is None:
-        return _result(problem, Outcome("unknown", None, lower, runtime_s, interrupted))
-    status: Status = "optimal" if cost <= lower * (1 + CLOSE) else "feasible"
-    return _result(problem, Outcome(status, cost, lower, runtime_s, interrupted), best, prices, by_program)
+    return _Solver(problem, deadline, gap, say).run(start, seed)
 
 
-def _result(
-    problem: RackProblem,
-    outcome: Outcome,
-    place: Place | None = None,
-    prices: RackPrices | None = None,
-    by_program: bool = False,
-) -> RackResult:
-    usual = usual_place(problem)
-    usual_usd = None if usual is None else problem.cost_usd(problem.layout(usual))
-    known = None if usual_usd is None or usual_usd == inf else usual_usd
-    return RackResult(problem, outcome, place, known, prices, by_program)
+class _Solver:
+    """What is known so far: the `best` place and its `cost`, the bound `lower` and what proves it."""
+
+    def __init__(self, problem: RackProblem, deadline: float, gap: float, say: Say | None) -> None:
+        self.problem, self.deadline, self.gap, self.say = problem, deadline, gap, say
+        self.began = time.perf_counter()
+        self.best: Place | None = None
+        self.cost, self.lower = inf, 0.0
+        self.prices: RackPrices | None = None
+        self.by_program = self.interrupted = self.excluded = False
+
+    def run(self, start: Place | None, seed: int) -> RackResult:
+        """Bound, search, and try the integer program, as far as each is needed."""
+        if impossible(self.problem):
+            self.excluded = True
+            return self.result()
+        self._bound()
+        if start is not None:
+            self._search(start, seed)
+        if not self._done() and is_small(self.problem):
+            self._program()
+        return self.result()
+
+    @property
+    def enough(self) -> float:
+        """The cost at which nothing better is looked for."""
+        return self.lower + self.gap * max(self.lower, 1.0)
+
+    def _done(self) -> bool:
+        """Tell whether to end: the user says so, time is up, or the best is good enough."""
+        solved = self.best is not None and self.cost <= self.enough
+        return solved or self.interrupted or time.perf_counter() >= self.deadline
+
+    def _bound(self) -> None:
+        bound = RackBound(self.problem)
+        self.prices = bound.nothing
+        try:
+            self.prices = bound.prices()
+        except KeyboardInterrupt:
+            self.interrupted = True
+        self.lower = bound.usd(self.prices)
+
+    def _search(self, start: Place, seed: int) -> None:
+        search = Search(self.problem, start, seed)
+        if not self.interrupted:
+            search.run(self.deadline, self.enough, self.say)
+            self.interrupted = search.interrupted
+        if search.cost_usd < inf:
+            self.best, self.cost = search.best, search.cost_usd
+
+    def _program(self) -> None:
+        if self.say:
+            self.say("integer program")
+        left = max(self.deadline - time.perf_counter(), 0.1)
+        exact, place = solve_exactly(self.problem, self.best, left, 0.0 if self.gap == CLOSE else self.gap)
+        self.interrupted = exact.interrupted
+        self.excluded = exact.status == "infeasible"
+        if place is not None:
+            cost = self.problem.cost_usd(self.problem.layout(place))
+            if cost < self.cost:
+                self.best, self.cost = place, cost
+        if exact.bound is not None and exact.bound > self.lower:
+            self.lower, self.by_program = min(exact.bound, self.cost), True
+
+    def result(self) -> RackResult:
+        """Return what is known, beside the cost of the usual layout."""
+        runtime_s, solved = time.perf_counter() - self.began, self.best is not None
+        status: Status = "infeasible" if self.excluded else "unknown"
+        if solved:
+            status = "optimal" if self.cost <= self.lower * (1 + CLOSE) else "feasible"
+        lower = None if self.excluded else self.lower
+        outcome = Outcome(status, self.cost if solved else None, lower, runtime_s, self.interrupted)
+        usual = usual_place(self.problem)
+        usual_usd = inf if usual is None else self.problem.cost_usd(self.problem.layout(usual))
+        known = usual_usd if usual_usd < inf else None
+        return RackResult(self.problem, outcome, self.best, known, self.prices, self.by_program)

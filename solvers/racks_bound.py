@@ -217,10 +217,15 @@ class RackBound:
         right = all(getattr(prices, name).shape == (n,) for name, n in sizes.items())
         return right and all((getattr(prices, name) >= 0).all() for name in sizes) and bool((prices.share <= 1).all())
 
+    @property
+    def nothing(self) -> RackPrices:
+        """Prices of 0, which prove something too."""
+        kinds = len(self.count)
+        return RackPrices(np.zeros(kinds), np.zeros(kinds), np.full(len(self.pairs), 0.5))
+
     def prices(self) -> RackPrices:
         """Return the prices that prove most: duals of the linear program, whose columns enter when they help."""
-        kinds = len(self.count)
-        best = prices = RackPrices(np.zeros(kinds), np.zeros(kinds), np.full(len(self.pairs), 0.5))
+        best = prices = self.nothing
         if not self.pairs:
             return best
         proven, free = self.usd(best), 0.0
