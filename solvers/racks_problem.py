@@ -170,6 +170,10 @@ class RackProblem:
         low, high = place.unit, place.unit + self.height
         if ((place.rack < 0) | (place.rack >= self.racks) | (low < -FIT) | (high > m.rack_units + FIT)).any():
             return ["something stands outside the racks"]
+        step = np.where(self.hosts > 0, m.accelerator_units, m.switch_units)
+        steps = np.where(self.hosts > 0, low, m.rack_units - high) / np.where(step > 0, step, 1)
+        if (np.abs(steps - np.rint(steps)) > FIT * m.rack_units).any():
+            wrong.append("something stands between the heights of its kind")
         if (np.bincount(place.rack, self.hosts, self.racks) > m.accelerators_per_rack).any():
             wrong.append(f"a rack holds more than {m.accelerators_per_rack} accelerators")
         if (np.bincount(place.rack, self.power_w, self.racks) > self.feed_w * (1 + FIT)).any():
@@ -192,21 +196,37 @@ def _shares(rate: Rate) -> Ints:
 
 
 def cheapest_cover(rate: Rate, count: Ints) -> Ints:
-    """Return how many pieces of each part to buy for `count` [parts] links that need that part or a longer one."""
-    shares = _shares(rate)
-    if (shares == 1).all():
-        return count
-    import pulp
+    """Return how many pieces of each part to buy for `count` [parts] links that need that part or a longer one.
 
-    from solvers.mip import solve
+    From the longest part on: what is bought may leave room for links that need less. Room beyond the square of the
+    largest division for each shorter part is never worth it, as whole pieces of that part carry as many for less.
+    """
+    shares = _shares(rate).tolist()
+    most = max(shares) ** 2 * len(shares)
+    ways: dict[int, tuple[float, tuple[int, ...]]] = {0: (0.0, ())}  # room left: cost and pieces, the longest first
+    for k in reversed(range(len(shares))):
+        each, links, below = shares[k], int(count[k]), int(count[:k].sum())
+        longer: dict[int, tuple[float, tuple[int, ...]]] = {}
+        for room, (usd, pieces) in ways.items():
+            least = max(-((room - links) // each), 0)
+            for n in range(least, least + (most // each if max(shares) > 1 else 0) + 1):
+                left = min(room + n * each - links, below)
+                cost = usd + n * float(rate.parts[k].price_usd or 0)
+                if left not in longer or cost < longer[left][0]:
+                    longer[left] = cost, (*pieces, n)
+                if left == below:
+                    break
+        ways = _worth(longer)
+    return np.array(min(ways.values())[1][::-1], np.int64)
 
-    problem = pulp.LpProblem("cover", pulp.LpMinimize)
-    bought = [problem.add_variable(f"n_{k}", 0, None, "Integer") for k in range(len(count))]
-    problem += pulp.lpSum(float(p.price_usd or 0) * n for p, n in zip(rate.parts, bought, strict=True))
-    for k in range(len(count)):
-        problem += pulp.lpSum(int(shares[j]) * bought[j] for j in range(k, len(count))) >= int(count[k:].sum())
-    solve(problem)
-    return np.array([round(n.varValue) for n in bought], np.int64)
+
+def _worth(ways: dict[int, tuple[float, tuple[int, ...]]]) -> dict[int, tuple[float, tuple[int, ...]]]:
+    """Return the ways to which no cheaper one leaves as much room."""
+    kept, least = {}, inf
+    for room in sorted(ways, reverse=True):
+        if ways[room][0] < least:
+            kept[room], least = ways[room], ways[room][0]
+    return kept
 
 
 def rack_problem(fabric: Fabric, catalogue: Catalogue, usual: Layout, limits: RackLimits, racks: Floats) -> RackProblem:

@@ -18,6 +18,7 @@ from solvers.racks_verify import rack_certificate, verify_racks
 from topologies.cabling import cable_list
 from topologies.catalogue.catalogue import Catalogue, load_catalogue
 from topologies.fabric import Fabric, FabricBuilder, Order
+from topologies.fitting import cables_by_reach
 from topologies.racks import RackModel
 from topologies.registry import build
 from topologies.routes import ROUTE_NODE, WORD, Routes
@@ -256,6 +257,7 @@ def test_wrong_certificates_are_found_out() -> None:
     assert all(holds for *_, holds in verify_racks(right))
     rack, unit = right["place"]["rack"], right["place"]["unit"]
     wrong = {
+        "own place, within": {"place": {"rack": rack, "unit": [unit[0] + 0.5, *unit[1:]]}},
         "own place": {"place": {"rack": rack, "unit": [unit[1], *unit[1:]]}},
         "everything has a place": {"place": {"rack": rack[1:], "unit": unit[1:]}},
         "cost": {"cost_usd": right["cost_usd"] - 1},
@@ -329,3 +331,26 @@ def test_heights_that_binary_numbers_do_not_hold_are_on_the_grid() -> None:
     assert found.place is not None and found.outcome.status == "optimal"
     for i in range(found.problem.items):
         assert found.place.unit[i] in found.problem.grid(i)
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    st.lists(st.integers(0, 6), min_size=3, max_size=3),
+    st.lists(st.integers(1, 60), min_size=3, max_size=3),
+    st.lists(st.sampled_from([1, 2, 3, 4]), min_size=3, max_size=3),
+)
+def test_the_cheapest_cover_equals_all_covers(count: list[int], price: list[int], breakout: list[int]) -> None:
+    offers = [p for p in catalogue([1, 2, 3], price, breakout).part if p.kind in KINDS]
+    rate = Rate(100, tuple(cables_by_reach(Catalogue(name="x", title="x", date="x", part=offers), 100)))
+    need = np.array(count[: len(rate.parts)])
+    prices = [(float(p.reach_m or 0), float(p.price_usd or 0), p.links_each(100)) for p in rate.parts]
+    lengths = [reach for (reach, *_), n in zip(prices, need.tolist(), strict=True) for _ in range(n)]
+    bought = cheapest_cover(rate, need)
+    assert sum(n * p for n, (_, p, _) in zip(bought.tolist(), prices, strict=True)) == bought_usd(prices, lengths)
+
+
+def test_certificates_are_checked_without_an_optimizer(monkeypatch: pytest.MonkeyPatch) -> None:
+    stored = rack_certificate(assign_racks(build(FABRICS[0]), ETHERNET, time_limit_s=5))
+    for solver in ("solvers.mip.solve", "solvers.racks_mip.solve", "solvers.racks_bound.solve"):
+        monkeypatch.setattr(solver, None)
+    assert all(holds for *_, holds in verify_racks(stored))
