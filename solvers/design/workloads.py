@@ -1,15 +1,12 @@
 """Step time of training jobs by closed forms: volumes of 3D and expert parallelism over bandwidths.
 
-Per step of B samples of s tokens on N accelerators, D = N / (t p) replicas, m = B / (D b) micro-batches
-(Narayanan et al., Megatron-LM, SC21; Shoeybi et al. 2019 for t; Hoefler et al., HammingMesh, SC22,
-section on 3D parallelism):
+Per step on N accelerators, with the communications of `uet.workloads.volumes` on the stage that sends most:
 
-    compute     (6 active + 12 l h s) B s / (N rate), and a pipeline bubble of (p - 1)/m of it
-    tensor      4 l/p m allreduces of w b s h bytes in groups of t
-    expert      4 l_moe/p m alltoalls of k b s h w / t bytes in groups of e
-    pipeline    2 m w b s h / t bytes to the next stage
-    data        allreduces of w times the parameters held, of the experts' over D / e replicas;
-                what backward (two thirds of compute) does not hide counts
+    compute     the model's operations over (N rate), and a pipeline bubble of (p - 1)/m of it
+    tensor      allreduces of activations
+    expert      alltoalls of tokens to their experts
+    pipeline    activations to the next stage
+    data        allreduces of gradients; what backward (two thirds of compute) does not hide counts
 
 Groups within a server use its NVLink, all others the network at the bandwidth that the pattern gets on the
 whole machine; a step is the sum of what is not hidden.
@@ -17,69 +14,43 @@ whole machine; a step is the sum of what is not hidden.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections import defaultdict
 from dataclasses import dataclass
-from math import inf
-from typing import Annotated, Any, Literal
+from functools import lru_cache
+from typing import Annotated, Any
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
+from uet.base.errors import BadInput
 from uet.base.values import StrictModel
+from uet.workloads.models.presets import find_model
+from uet.workloads.models.transformer import Transformer
+from uet.workloads.parallelism import Parallelism
+from uet.workloads.recipes import recipe_of
+from uet.workloads.volumes import EMBEDDING, STEP, Communication, step_communications
 
 Count = Annotated[int, Field(ge=1)]
 Positive = Annotated[float, Field(gt=0)]
 
 
-@dataclass(frozen=True)
-class Model:
-    """A transformer: sizes, parameters in all, used per token, and in experts; `batch` samples a step."""
-
-    layers: int
-    hidden: int
-    sequence: int
-    parameters: float
-    active: float
-    in_experts: float
-    moe_layers: int
-    top_k: int
-    batch: int
-    tensor: int
-    pipeline: int
-    expert: int
-    source: str
-
-
-def _dense(layers: int, hidden: int, sequence: int, vocabulary: int) -> float:
-    """Return the parameters of a GPT (Narayanan et al., SC21, equation 2)."""
-    return 12 * layers * hidden**2 * (1 + 13 / (12 * hidden) + (vocabulary + sequence) / (12 * layers * hidden))
-
-
-_GPT3 = _dense(96, 12288, 2048, 51200)
-MODELS: Mapping[str, Model] = {
-    "gpt-3": Model(
-        96, 12288, 2048, _GPT3, _GPT3, 0, 0, 0, 1536, 8, 8, 1,
-        "GPT-3 175B as trained by Megatron-LM: Narayanan et al., SC21",
-    ),
-    "moe": Model(
-        61, 7168, 4096, 671e9, 37e9, 58 * 256 * 3 * 7168 * 2048.0, 58, 8, 16384, 1, 16, 64,
-        "671B with 256 experts, 8 of them per token, in 58 of 61 layers, as DeepSeek-V3 (arXiv 2412.19437); recalled",
-    ),
-}  # fmt: skip
-"""Known models by name."""
+_sizes = lru_cache(find_model)
 
 
 class Workload(StrictModel):
-    """A training job on all accelerators and the step time it must reach. Degrees and batch: the model's by default."""
+    """A training job on all accelerators and the step time it must reach. Degrees and batch: the published run's.
+
+    `model` is a name of `uet.workloads.models.presets` or a file of sizes.
+    """
 
     name: str = ""
-    model: Literal["gpt-3", "moe"]
+    model: str
     step_s: Positive | None = None
     tensor: Count | None = None
     pipeline: Count | None = None
     expert: Count | None = None
     batch: Count | None = None
     micro_batch: Count = 1
-    word_bytes: Count = 2
+    word_bytes: Annotated[int, Field(ge=1, le=8)] = 2
     tflops: Positive = 400  # reached by an accelerator while it computes
 
     @property
@@ -87,32 +58,53 @@ class Workload(StrictModel):
         """The name, or the model's."""
         return self.name or self.model
 
+    @property
+    def sizes(self) -> Transformer:
+        """The model."""
+        return _sizes(self.model)
+
+    @field_validator("model")
+    @classmethod
+    def _known(cls, name: str) -> str:
+        try:
+            _sizes(name)
+        except BadInput as error:
+            raise ValueError("; ".join(error.messages)) from None
+        return name
+
     @model_validator(mode="after")
     def _rules(self) -> Workload:
-        known = MODELS[self.model]
-        if self.expert and self.expert > 1 and not known.moe_layers:
+        if self.expert and self.expert > 1 and not self.sizes.experts:
             raise ValueError(f"expert={self.expert}: {self.model} has no experts; leave it out")
         return self
 
     def degrees(self) -> tuple[int, int, int, int]:
         """Return tensor, pipeline and expert degree, and the samples of a step."""
-        m = MODELS[self.model]
+        usual = recipe_of(self.sizes)
         return (
-            self.tensor or m.tensor, self.pipeline or m.pipeline, self.expert or m.expert, self.batch or m.batch
+            self.tensor or usual.tp, self.pipeline or usual.pp, self.expert or usual.ep, self.batch or usual.batch
+        )  # fmt: skip
+
+    def dealt(self, accelerators: int) -> Parallelism:
+        """Return how the job is dealt to so many accelerators, which it must fit."""
+        t, p, e, _ = self.degrees()
+        return Parallelism(
+            tp=t, pp=p, dp=accelerators // (t * p), ep=e, micro_batch=self.micro_batch, word_bytes=self.word_bytes,
+            gradient_bytes=self.word_bytes, dispatch_bytes=self.word_bytes, scatter=True,
+            order=recipe_of(self.sizes).others.get("order", "tp,cp,pp,dp"),
         )  # fmt: skip
 
     def misfit(self, accelerators: int) -> str | None:
         """Return why the job cannot be dealt to the accelerators, with a remedy; None if it can."""
-        t, p, e, batch = self.degrees()
+        t, p, _, batch = self.degrees()
         if accelerators % (t * p):
             return f"tensor={t} times pipeline={p} must divide accelerators={accelerators}; change a degree"
-        replicas = accelerators // (t * p)
-        if replicas % e:
-            return f"expert={e} must divide the {replicas} replicas; change a degree"
-        if batch % (replicas * self.micro_batch):
-            step = replicas * self.micro_batch
-            near = max(step, round(batch / step) * step)
-            return f"batch={batch} must be a multiple of {replicas} replicas times micro_batch; nearest: batch={near}"
+        try:
+            how = self.dealt(accelerators)
+            how.check(self.sizes)
+            how.microbatches(batch)
+        except BadInput as error:
+            return error.messages[0]
         return None
 
 
@@ -153,50 +145,44 @@ class StepTime:
 
 def step_time(work: Workload, net: Network) -> StepTime:
     """Return the time of a step; it falls with every bandwidth."""
-    model = MODELS[work.model]
-    t, p, e, batch = work.degrees()
-    replicas = net.accelerators // (t * p)
-    micro = batch // (replicas * work.micro_batch)
-    tokens = batch * model.sequence
-    flop = (6 * model.active + 12 * model.layers * model.hidden * model.sequence) * tokens
-    compute = flop / (net.accelerators * work.tflops * 1e12)
-    cut_bytes = work.word_bytes * work.micro_batch * model.sequence * model.hidden
-    vectors = 4 * model.layers / p * micro
-    tensor = vectors * cut_bytes / _allreduce(net, t) if t > 1 else 0.0
-    routed = 4 * model.moe_layers / p * micro * model.top_k * cut_bytes / t * (e - 1) / e
-    expert = routed / _alltoall(net, e * t) if routed else 0.0
-    sent = 2 * micro * cut_bytes / t
-    pipeline = sent / _bytes_per_s(2 * net.allreduce_gbps) if p > 1 else 0.0
-    shared = work.word_bytes * (model.parameters - model.in_experts) / (t * p)
-    own = work.word_bytes * model.in_experts / (t * p * e)
-    data = _spent(shared, net, replicas, t * p) + _spent(own, net, replicas // e, t * p * e)
+    need, n = _need(work, net.accelerators, net.island), net.accelerators
+    # A ring sends 2 (n - 1)/n vectors, on the whole machine in the time that `allreduce_gbps` says for one.
+    gbps = {
+        "island": net.island_gbps, "alltoall": net.alltoall_gbps, "ring": net.allreduce_gbps * 2 * (n - 1) / n,
+        "p2p": net.allreduce_gbps * 2,
+    }  # fmt: skip
+    seconds = {"tp": 0.0, "ep": 0.0, "pp": 0.0, "dp": 0.0}
+    for (part, pattern), sent in need.bytes_by.items():
+        seconds[part] += sent / (gbps[pattern] * 1e9 / 8 or 1e-300)  # no bandwidth: practically for ever
     return StepTime(
-        compute, compute * (p - 1) / micro, tensor, expert, pipeline, max(0.0, data - 2 / 3 * compute)
+        need.compute_s, need.bubble_s, seconds["tp"], seconds["ep"], seconds["pp"],
+        max(0.0, seconds["dp"] - 2 / 3 * need.compute_s),
     )  # fmt: skip
 
 
-def _bytes_per_s(gbps: float) -> float:
-    return gbps * 1e9 / 8 or 1e-300  # no bandwidth: practically for ever
+@dataclass(frozen=True)
+class _Need:
+    """What a step computes, in seconds, and what a rank sends, by part of the step and pattern of the network."""
+
+    compute_s: float
+    bubble_s: float
+    bytes_by: dict[tuple[str, str], float]
 
 
-def _spent(size_bytes: float, net: Network, members: int, stride: int) -> float:
-    """Return the time of an allreduce among members that are `stride` accelerators apart."""
-    return size_bytes / _allreduce(net, members, stride) if members > 1 and size_bytes else 0.0
+@lru_cache(maxsize=64)
+def _need(work: Workload, accelerators: int, island: int) -> _Need:
+    model, how, batch = work.sizes, work.dealt(accelerators), work.degrees()[3]
+    compute = model.step_flop(batch * model.sequence) / (accelerators * work.tflops * 1e12)
+    bytes_by: dict[tuple[str, str], float] = defaultdict(float)
+    for c, times in _busiest(model, how, batch):
+        part = {EMBEDDING: "dp" if c.phase == STEP else "tp"}.get(c.dimension, c.dimension)
+        outside = how.leaves_islands(c.group, island)[1]
+        pattern = {"alltoall": "alltoall", "p2p": "p2p"}.get(c.kind, "ring") if outside else "island"
+        bytes_by[part, pattern] += times * float(c.sent_bytes)
+    return _Need(compute, compute * (how.pp - 1) / how.microbatches(batch), dict(bytes_by))
 
 
-def _allreduce(net: Network, members: int, stride: int = 1) -> float:
-    """Return the bytes of a vector per second in groups: NVLink's within a server, else the machine's.
-
-    A ring sends 2 (n - 1)/n vectors, a little less in small groups than on the whole machine.
-    """
-    ring = members / (2 * (members - 1))
-    if members * stride <= net.island:
-        return _bytes_per_s(net.island_gbps * ring)
-    n = net.accelerators
-    return _bytes_per_s(net.allreduce_gbps * ring / (n / (2 * (n - 1))))
-
-
-def _alltoall(net: Network, members: int) -> float:
-    inside = members <= net.island
-    gbps = net.island_gbps if inside else net.alltoall_gbps
-    return _bytes_per_s(gbps) if gbps < inf else inf
+def _busiest(model: Transformer, how: Parallelism, batch: int) -> list[tuple[Communication, int]]:
+    """Return what a rank does in a step, of the stage whose ranks send most."""
+    stages = (list(step_communications(model, how, batch, stage)) for stage in range(how.pp))
+    return max(stages, key=lambda found: sum(times * c.sent_bytes for c, times in found))

@@ -164,6 +164,11 @@ class Parallelism(StrictModel):
         sizes = [getattr(self, name) for name in self.order]
         return {name: prod(sizes[:k]) for k, name in enumerate(self.order)}
 
+    def leaves_islands(self, group: str, island: int) -> tuple[int, bool]:
+        """Return how many members of rank 0's group share an island of so many ranks, and whether others do not."""
+        islands = self.group(group, 0) // island
+        return int(np.count_nonzero(islands == islands[0])), bool(np.any(islands != islands[0]))
+
     def places(self, ranks: Index) -> dict[str, Index]:
         """Return the place of ranks in each of the four dimensions."""
         strides = self.strides()
@@ -177,12 +182,14 @@ class Parallelism(StrictModel):
     def group(self, dimension: str, rank: int) -> Index:
         """Return the ranks of `rank`'s group in a dimension, in order of their places.
 
-        Besides `DIMENSIONS`: `replica`, the ranks with the same parameters (dp times cp, context innermost), and
-        `expert-replica`, those with the same experts.
+        Besides `DIMENSIONS`: `replica`, the ranks with the same parameters (dp times cp, context innermost);
+        `expert-replica`, those with the same experts; `ends`, those of the first and the last stage.
         """
         strides, place = self.strides(), {k: int(v) for k, v in self.places(np.array(rank)).items()}
         if dimension in strides:
             return rank + (np.arange(getattr(self, dimension)) - place[dimension]) * strides[dimension]
+        if dimension == "ends":
+            return rank + (np.array([0, self.pp - 1]) - place["pp"]) * strides["pp"]
         number = np.arange(self.replicas)
         base = rank - place["cp"] * strides["cp"] - place["dp"] * strides["dp"]
         members = base + number % self.cp * strides["cp"] + number // self.cp * strides["dp"]

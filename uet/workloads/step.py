@@ -13,8 +13,6 @@ from dataclasses import dataclass, replace
 from functools import cache
 from typing import Any
 
-import numpy as np
-
 from uet.workloads import compute
 from uet.workloads.hardware import Hardware
 from uet.workloads.models.transformer import Transformer
@@ -91,7 +89,7 @@ class StepModel:
 
     def seconds(self, c: Communication) -> float:
         """Return how long a collective or a message takes."""
-        inside, crossing = self._inside(c.group)
+        inside, crossing = self.how.leaves_islands(c.group, self.hardware.island)
         links = self.hardware.efficiency
         island = self.hardware.island_gbps * 1e9 / 8 * links.island
         network = self.hardware.network_gbps * 1e9 / 8 * links.network
@@ -106,13 +104,6 @@ class StepModel:
             return max(out / network, (sent - out) / island) + latency
         steps = c.members / inside * (2 if c.kind == "allreduce" else 1)
         return sent / min(island, inside * network) + latency * steps
-
-    def _inside(self, group: str) -> tuple[int, bool]:
-        """Return how many members of a group share an island, and whether there are others."""
-        if group == "ends":
-            return 1, self.how.ranks > self.hardware.island
-        members = self.how.group(group, 0) // self.hardware.island
-        return int(np.count_nonzero(members == members[0])), bool(np.any(members != members[0]))
 
     def _layer_pass(self, experts: bool, forth: bool) -> _Pass:
         """Return a microbatch's way forward, or back, through a layer with or without experts."""

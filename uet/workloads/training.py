@@ -238,9 +238,6 @@ class _Rank:
 def _members(how: Parallelism, group: str, rank: int, stage: int) -> NDArray[np.int64]:
     """Return the ranks of a group in order, of both copies of the model where there are two."""
     stride = how.strides()["pp"]
-    if group == "ends":
-        first = rank - stage * stride
-        return np.array([first, first + (how.pp - 1) * stride])
     if group not in ("replica", "expert-replica") or copies(how) == 1:
         return how.group(group, rank)
     lower = rank + (min(stage, how.pp - 1 - stage) - stage) * stride
