@@ -7,7 +7,8 @@ from collections.abc import Callable, Iterator
 import numpy as np
 from numpy.typing import NDArray
 
-from emulation.flow.spread import Scratch, list_shares, measure, sign_pairs, sign_ports
+from emulation.flow.spread import APART, DONE, list_shares, measure, scratch, sign_pairs, sign_ports
+from emulation.flow.twins import find_twins, no_twins
 from emulation.packet.probe import MAX_HOPS, PROBE_SOURCE, probe_world
 from topologies.fabric import Fabric
 from uet.base.errors import NoAnswer
@@ -30,18 +31,31 @@ class Walker:
     """
 
     def __init__(self, fabric: Fabric, n_paths: int = 0, seed: int = 1, say: Say | None = None) -> None:
-        """Reserve scratch space for the fabric."""
+        """Take the fabric; `port_signatures` finds out whether its twins may be walked as one."""
         self.fabric, self.n_paths, self.seed, self.say = fabric, n_paths, seed, say
         self.world: World = probe_world(fabric, PROBE_SOURCE.zeros(0))
         self.head = self.world.handle, fabric.routes.address
-        self.scratch = Scratch(len(fabric.nodes), len(fabric.ports), fabric.routes.virtual_channels).arrays
+        self.twins = no_twins(fabric)
+        self.room = scratch(self.twins, fabric.routes.virtual_channels)
 
     def port_signatures(self, source: Ints, target: Ints) -> Words:
-        """Return a number per port, 0 for unused ones, equal where all pairs load ports alike."""
-        found = np.zeros(len(self.fabric.ports), np.uint64)
-        for start, pairs in self._batches("spreading", source, target):
-            self._check(sign_ports(*self.head, *pairs, self.n_paths, start, found, *self.scratch), pairs)
-        return found
+        """Return a number per port, 0 for unused ones, equal where all pairs load ports alike.
+
+        From here on `twins` are walked as one, if these pairs' paths go over all of them or none.
+        """
+        fabric = self.fabric
+        for twins in (no_twins(fabric),) if self.n_paths else (find_twins(fabric), no_twins(fabric)):
+            self.twins, self.room = twins, scratch(twins, fabric.routes.virtual_channels)
+            found = np.zeros(len(fabric.ports), np.uint64)
+            code = DONE
+            for start, pairs in self._batches("spreading", source, target):
+                code = sign_ports(*self.head, *pairs, self.n_paths, self.room, start, found)
+                if code == APART:
+                    break
+                self._check(code, pairs)
+            if code != APART:
+                break
+        return found[self.twins.leader]
 
     def pair_signatures(self, source: Ints, target: Ints, label: Ints) -> Words:
         """Return a number per pair, equal where pairs put the same shares on ports of the same `label` [n_ports]."""
@@ -49,7 +63,7 @@ class Walker:
         sums, labels = np.zeros(int(label.max()) + 1), np.zeros(len(label), np.int64)
         for start, pairs in self._batches("comparing", source, target):
             mine = found[start : start + len(pairs[0])]
-            code = sign_pairs(*self.head, *pairs, self.n_paths, label, mine, sums, labels, *self.scratch)
+            code = sign_pairs(*self.head, *pairs, self.n_paths, self.room, label, mine, sums, labels)
             self._check(code, pairs)
         return found
 
@@ -60,7 +74,7 @@ class Walker:
         for _, pairs in self._batches("listing", source, target):
             while len(pairs[0]):
                 port, share, count = np.empty(room, np.int32), np.empty(room), np.zeros(len(pairs[0]), np.int64)
-                done = int(list_shares(*self.head, *pairs, self.n_paths, kept, count, port, share, *self.scratch))
+                done = int(list_shares(*self.head, *pairs, self.n_paths, self.room, kept, count, port, share))
                 n = int(count[:done].sum())
                 counts.append(count[:done])
                 ports.append(port[:n].copy())
