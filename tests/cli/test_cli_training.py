@@ -64,6 +64,7 @@ def test_ranks_give_dp(capsys: Capture) -> None:
         (["gpt3-175b", "--out", "a.txt"], "end the name in .goal or .bin"),
         (["llama3-405b", "--tp", "8", "--pp", "16", "--dp", "2048", "--out", "a.bin"], "layers and microbatches"),
         (["none.yaml"], "cannot be read"),
+        (["gpt3-175b", "--dp", "3000", "--global-batch", "3000", "--layers", "1", "--out", "a.bin"], "few steps"),
     ],
 )
 def test_what_does_not_fit_is_said_in_one_sentence(capsys: Capture, arguments: list[str], says: str) -> None:

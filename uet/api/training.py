@@ -125,7 +125,7 @@ def make_llm(
     `parallelism` are fields of `uet.workloads.parallelism.Parallelism` (tp, pp, dp, ep, cp, zero, schedule, ...); what
     is left open is as the model was trained, or usual (`uet.workloads.recipes`). `ranks` checks the
     product of tp, cp, pp and dp, or gives dp if that is left out. `layers` and `microbatches` keep so many of them,
-    with messages of unchanged size. `hardware` names a known accelerator or a file. `algorithms` are names of
+    with messages of unchanged size, and no embedding and head. `hardware` names a known accelerator or a file. `algorithms` are names of
     the library by collective. Raises BadInput for whatever does not fit.
     """
     from uet.workloads.hardware import find_hardware
@@ -197,7 +197,7 @@ def _check_algorithms(chosen: Mapping[str, str]) -> None:
 def _resized(model: Transformer, sequence: int | None, layers: int | None) -> Transformer:
     if layers is not None and not 1 <= layers <= model.layers:
         raise BadInput(f"{model.name}: has {model.layers} layers, of which {layers} cannot be kept; state 1 or more")
-    resized = model if layers is None else model.with_layers(layers)
+    resized = model if layers is None else model.with_layers(layers).model_copy(update={"vocabulary": 0})
     return resized if sequence is None else resized.model_copy(update={"sequence": sequence})
 
 

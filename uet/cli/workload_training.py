@@ -39,7 +39,7 @@ def _degree(name: str, what: str) -> Callable[[Any], Any]:
 @click.option("--recompute", metavar="WHAT", help="none, selective or full.")
 @click.option("--order", metavar="DIM,...", help="Dimensions along the ranks, the innermost first [tp,cp,pp,dp].")
 @click.option("--hardware", metavar="NAME", help="a100, h100, ..., or a .yaml file.")
-@click.option("--layers", metavar="N", type=_DEGREE, help="Keep only so many layers.")
+@click.option("--layers", metavar="N", type=_DEGREE, help="Keep only so many layers, no embedding and head.")
 @click.option("--microbatches", metavar="N", type=_DEGREE, help="Keep only so many microbatches of every rank.")
 @click.option(
     "--algorithm", "algorithms", metavar="KIND=NAME", multiple=True, help="Such as allreduce=rabenseifner [rings]."

@@ -15,6 +15,7 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
+from uet.base.errors import BadInput
 from uet.base.tables import Records
 from uet.schedule.collectives.library import collective
 from uet.schedule.goal.blocks import EDGE, GOAL_CALC, GOAL_RECV, GOAL_SEND, NODE, Blocks, from_schedule
@@ -22,7 +23,7 @@ from uet.schedule.model import Index
 from uet.workloads.parallelism import Parallelism
 from uet.workloads.pipelines.table import Slot
 from uet.workloads.programs import Calc, Hop, Programs
-from uet.workloads.volumes import Communication, copies, hosted, step_communications
+from uet.workloads.volumes import SHARES, Communication, copies, hosted, step_communications
 
 ALGORITHMS = {"allreduce": "ring", "reducescatter": "ring", "allgather": "ring", "alltoall": "direct"}
 """Algorithms of the collectives unless others are named."""
@@ -31,6 +32,9 @@ _TAGS = 2**24
 """Tags of each kind of group; those of messages between stages come after them."""
 _BATCH_NODES = 500_000
 _NS_PER_S = 1e9
+_MOST_SENDS = 5_000_000
+_ALL_TO_EACH = ("ring", "direct", "linear", "pairwise", "spread")
+"""Algorithms in which every member sends at least as many messages as there are others."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -82,8 +86,14 @@ class StepSchedule:
                 batch, first, held = [], rank + 1, 0
 
     def template(self, c: Communication) -> _Template:
-        """Return the operations of a collective."""
+        """Return the operations of a collective. Raises BadInput if they are too many to be held."""
         name = self.algorithms.get(c.kind, ALGORITHMS[c.kind])
+        if name in _ALL_TO_EACH and SHARES[c.kind] * c.members * (c.members - 1) > _MOST_SENDS:
+            raise BadInput(
+                f"{c.kind} {name} of {c.members:,} ranks has more than {_MOST_SENDS:,} messages; choose an algorithm of "
+                "few steps, such as allreduce=rabenseifner, reducescatter=recursive-halving, "
+                "allgather=recursive-doubling or alltoall=bruck, or smaller groups"
+            )
         return _template(c.kind, name, c.members, c.vector_bytes, self.reduce_ps_per_byte)
 
     def messages(self, batch: int) -> int:
