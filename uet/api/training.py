@@ -123,10 +123,10 @@ def make_llm(
     """Return a training step of a known transformer or one from a file, and write it as GOAL if `file` is given.
 
     `parallelism` are fields of `uet.workloads.parallelism.Parallelism` (tp, pp, dp, ep, cp, zero, schedule, ...); what
-    is left open is as the model was trained, or usual (`uet.workloads.recipes`). `ranks` checks the
-    product of tp, cp, pp and dp, or gives dp if that is left out. `layers` and `microbatches` keep so many of them,
-    with messages of unchanged size, and no embedding and head. `hardware` names a known accelerator or a file. `algorithms` are names of
-    the library by collective. Raises BadInput for whatever does not fit.
+    is left open is as the model was trained, or usual (`uet.workloads.recipes`). `ranks` checks the product of tp,
+    cp, pp and dp, or gives dp if that is left out. `layers` keeps so many of them without embedding and head, and
+    `microbatches` so many, with messages of unchanged size. `hardware` names a known accelerator or a file.
+    `algorithms` are names of the library by collective. Raises BadInput for whatever does not fit.
     """
     from uet.workloads.hardware import find_hardware
     from uet.workloads.models.presets import find_model

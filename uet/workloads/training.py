@@ -90,8 +90,8 @@ class StepSchedule:
         name = self.algorithms.get(c.kind, ALGORITHMS[c.kind])
         if name in _ALL_TO_EACH and SHARES[c.kind] * c.members * (c.members - 1) > _MOST_SENDS:
             raise BadInput(
-                f"{c.kind} {name} of {c.members:,} ranks has more than {_MOST_SENDS:,} messages; choose an algorithm of "
-                "few steps, such as allreduce=rabenseifner, reducescatter=recursive-halving, "
+                f"{c.kind} {name} of {c.members:,} ranks has more than {_MOST_SENDS:,} messages; choose an "
+                "algorithm of few steps, such as allreduce=rabenseifner, reducescatter=recursive-halving, "
                 "allgather=recursive-doubling or alltoall=bruck, or smaller groups"
             )
         return _template(c.kind, name, c.members, c.vector_bytes, self.reduce_ps_per_byte)
