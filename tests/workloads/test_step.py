@@ -4,7 +4,9 @@ import numpy as np
 import pytest
 
 from uet.base.errors import BadInput
+from uet.workloads import compute
 from uet.workloads.hardware import HARDWARE, find_hardware
+from uet.workloads.memory import memory
 from uet.workloads.models.presets import PRESETS
 from uet.workloads.parallelism import Parallelism
 from uet.workloads.published import published_runs
@@ -87,3 +89,25 @@ def test_a_file_describes_hardware_by_what_differs(tmp_path: Path) -> None:
         find_hardware(file)
     with pytest.raises(BadInput, match="did you mean 'h100'"):
         find_hardware("h10")
+
+
+def test_memory_equals_calculon() -> None:
+    """Its 175B case of 64 A100 (commit caa4b11): full recomputation, three chunks on each of eight stages."""
+    model = PRESETS["gpt3-175b"].model_copy(update={"vocabulary": 0, "bias": False})
+    how = Parallelism(tp=8, pp=8, chunks=3, schedule="interleaved", recompute="full")
+    steps = StepModel(model, how, HARDWARE["a100"])
+    found = memory(model, how, steps.table(64))
+    assert found.parameters == 5_436_997_632 and found.optimizer == 32_621_985_792
+    working = compute.kept_bytes(model, how, 0) + compute.score_bytes(model, how)
+    assert found.activations - 2048 * working == 6_241_124_352
+
+
+def test_zero_shares_out_memory() -> None:
+    model, found = PRESETS["llama3-8b"], []
+    for zero in range(4):
+        how = Parallelism(dp=8, zero=zero)
+        found.append(memory(model, how, StepModel(model, how, HARDWARE["h100"]).table(1)))
+    whole, eighth = 2 * model.parameters, model.parameters // 4
+    assert [m.parameters for m in found] == [whole, whole, whole, eighth]
+    assert [m.gradients for m in found] == [whole, whole, eighth, eighth]
+    assert [m.optimizer for m in found] == [6 * whole, 6 * eighth, 6 * eighth, 6 * eighth]

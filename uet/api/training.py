@@ -29,7 +29,8 @@ class TrainingStep:
     `bytes_by` are bytes that all ranks send, by dimension (`embedding`: of embedding and head, whatever the dimension);
     `rank_bytes_by` what the rank that sends most does, `vector_bytes_by` the sizes of its collectives' vectors
     and its messages added up. `exposed_s` is what communication adds to a step by dimension. `model_flop`
-    are without repeated passes; `mfu` is their share of the peak.
+    are without repeated passes; `mfu` is their share of the peak. `memory_bytes` are those of the rank that keeps most:
+    parameters, gradients, optimizer and activations.
     """
 
     model: str
@@ -55,6 +56,7 @@ class TrainingStep:
     rank_bytes_by: dict[str, int]
     vector_bytes_by: dict[str, int]
     total_bytes: int
+    memory_bytes: dict[str, int]
     messages: int
     file: str | None
 
@@ -129,6 +131,7 @@ def make_llm(
     `algorithms` are names of the library by collective. Raises BadInput for whatever does not fit.
     """
     from uet.workloads.hardware import find_hardware
+    from uet.workloads.memory import memory
     from uet.workloads.models.presets import find_model
     from uet.workloads.programs import Programs
     from uet.workloads.recipes import complete, recipe_of
@@ -148,7 +151,8 @@ def make_llm(
         global_batch = _only(microbatches, deal)
     how, batch = complete(resized, deal, global_batch)
     moved = volumes(resized, how, batch)
-    time = StepModel(resized, how, accelerator).step(batch)
+    steps = StepModel(resized, how, accelerator)
+    time = steps.step(batch)
     schedule = StepSchedule(Programs(resized, how, accelerator, batch), chosen, reduce_ps_per_byte)
     messages = schedule.messages(batch)
     if path is not None:
@@ -178,6 +182,7 @@ def make_llm(
         rank_bytes_by=moved.rank_bytes,
         vector_bytes_by=moved.vector_bytes,
         total_bytes=sum(moved.total_bytes.values()),
+        memory_bytes=memory(resized, how, steps.table(how.microbatches(batch))).as_dict(),
         messages=messages,
         file=None if path is None else str(path),
     )

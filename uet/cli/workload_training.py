@@ -87,6 +87,7 @@ def _print(found: TrainingStep) -> None:
         "rate": f"{found.tflops_per_rank:,.1f} TFLOP/s per rank, {found.mfu:.1%} of the peak",
         "batch": f"{found.global_batch:,} samples of {found.sequence:,} tokens, {found.microbatches:,} microbatches",
         "bubble": f"{found.bubble_fraction:.1%} of the pipeline's time",
+        "memory": f"{format_bytes(found.memory_bytes['total'])} on the fullest rank",
         "messages": f"{found.messages:,} with {format_bytes(found.total_bytes)}",
         "file": found.file or "none; ask for one with --out",
     })  # fmt: skip

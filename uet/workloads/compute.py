@@ -50,7 +50,7 @@ def kept_bytes(model: Transformer, how: Parallelism, layer: int) -> float:
     return whole / (t if how.sequence_parallel else 1) + w * (attention + (3 if model.gated else 2) * inner) / t
 
 
-def _scores(model: Transformer, how: Parallelism) -> float:
+def score_bytes(model: Transformer, how: Parallelism) -> float:
     """Return the bytes of scores per token: those of softmax, of dropout and its mask."""
     return 0.0 if how.causal else (2 * how.word_bytes + 1) * model.heads * model.sequence / how.tp
 
@@ -59,7 +59,7 @@ def forward(model: Transformer, how: Parallelism, layer: int) -> Work:
     """Return the forward pass of a microbatch through a layer."""
     tokens = how.micro_batch * model.sequence / how.cp
     flop = (model.matmul_flop(layer) + model.attention_flop(how.causal)) / how.tp
-    return Work(tokens * flop, tokens * 2 * (kept_bytes(model, how, layer) + _scores(model, how)))
+    return Work(tokens * flop, tokens * 2 * (kept_bytes(model, how, layer) + score_bytes(model, how)))
 
 
 def backward(model: Transformer, how: Parallelism, layer: int) -> Work:
@@ -73,7 +73,7 @@ def backward(model: Transformer, how: Parallelism, layer: int) -> Work:
 def core(model: Transformer, how: Parallelism) -> Work:
     """Return attention's scores, softmax and weighted values alone."""
     tokens = how.micro_batch * model.sequence / how.cp
-    return Work(tokens * model.attention_flop(how.causal) / how.tp, tokens * 2 * _scores(model, how))
+    return Work(tokens * model.attention_flop(how.causal) / how.tp, tokens * 2 * score_bytes(model, how))
 
 
 def head(model: Transformer, how: Parallelism) -> Work:

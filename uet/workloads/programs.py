@@ -144,8 +144,7 @@ class Programs:
         first, last = part == 0, part == self.how.parts - 1
         for layer in reversed(self.layers_of[part]):
             found += gradient_communications(self.how, held_of_layer(self.model, self.how, layer))
-        if (first or last) and self.model.vocabulary:
-            found += gradient_communications(self.how, embedding_held(self.model, self.how, first, last), EMBEDDING)
+        found += gradient_communications(self.how, embedding_held(self.model, self.how, first, last), EMBEDDING)
         if first or last:
             found += tied_communication(self.model, self.how)
         steps = [c for c in found if c.phase == STEP]

@@ -18,7 +18,7 @@ from uet.workloads.hardware import Hardware
 from uet.workloads.models.transformer import Transformer
 from uet.workloads.parallelism import DIMENSIONS, Parallelism
 from uet.workloads.pipelines.library import PIPELINES, pipeline
-from uet.workloads.pipelines.table import Costs
+from uet.workloads.pipelines.table import Costs, PipelineTable
 from uet.workloads.volumes import (
     BACKWARD,
     EMBEDDING,
@@ -133,7 +133,11 @@ class StepModel:
             added = {name: added[name] + more for name, more in found.added_s.items()}
         if last:
             seconds += compute.head(self.model, self.how).times(1 if forth else 2).seconds(self.hardware)
-        for c in embedding_communications(self.model, self.how, first, last):
+        ends = embedding_communications(self.model, self.how, first, last)
+        if self.how.zero == 3:
+            held = embedding_held(self.model, self.how, first, last)
+            ends += [c for c in gradient_communications(self.how, held, EMBEDDING) if c.phase != STEP]
+        for c in ends:
             if (c.phase == FORWARD) == forth:
                 added[EMBEDDING] += self.seconds(c)
         return _Pass(seconds, added)
@@ -167,12 +171,16 @@ class StepModel:
             self.model.step_flop(batch * self.model.sequence, causal=self.how.causal),
         )  # fmt: skip
 
-    def _pipelined(self, costs: Costs, microbatches: int) -> tuple[float, float]:
-        """Return the pipeline's time and the share in which stages wait."""
+    def table(self, microbatches: int) -> PipelineTable:
+        """Return the pipeline's table, of fewer microbatches that behave the same if they are very many."""
         how, step = self.how, 2 * self.how.pp
         spare = microbatches - max(2 * step, ENOUGH_SLOTS // (2 * how.parts))
-        left_out = spare // step * step if spare > 0 else 0
-        table = pipeline(how.schedule, how.pp, microbatches - left_out, how.chunks)
+        return pipeline(how.schedule, how.pp, microbatches - max(spare, 0) // step * step, how.chunks)
+
+    def _pipelined(self, costs: Costs, microbatches: int) -> tuple[float, float]:
+        """Return the pipeline's time and the share in which stages wait."""
+        how, table = self.how, self.table(microbatches)
+        left_out = microbatches - table.microbatches
         short = table.makespan(costs)
         if not left_out:
             return short, table.bubble_fraction(costs)

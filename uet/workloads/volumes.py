@@ -154,11 +154,12 @@ def gradient_communications(how: Parallelism, held: Held, dimension: str = "dp")
 
 def embedding_held(model: Transformer, how: Parallelism, first: bool, last: bool) -> Held:
     """Return the parameters of embedding and head on a rank of the first or last stage (or of both)."""
-    t, vectors = how.tp, (1 if model.rms_norm else 2) * model.hidden
-    shared = 0
+    if not model.vocabulary:
+        return Held(0, 0)
+    t, vectors, shared = how.tp, (1 if model.rms_norm else 2) * model.hidden, 0
     if first:
         shared += model.head_parameters // t + (model.embedding_parameters - model.head_parameters)
-    if last and model.vocabulary:
+    if last:
         shared += vectors
         if not (first and model.tied):
             shared += model.head_parameters // t
@@ -200,8 +201,7 @@ def step_communications(model: Transformer, how: Parallelism, batch: int, stage:
         first, last = part == 0, part == how.parts - 1
         kinds = [layers for layers in _alike(model, layers_of[part]) if layers]
         held = [(held_of_layer(model, how, layers[0]), "dp", len(layers)) for layers in kinds]
-        if (first or last) and model.vocabulary:
-            held.append((embedding_held(model, how, first, last), EMBEDDING, 1))
+        held.append((embedding_held(model, how, first, last), EMBEDDING, 1))
         for layers in kinds:
             yield from ((c, passing * len(layers)) for c in layer_communications(model, how, layers[0]))
         yield from ((c, passing) for c in embedding_communications(model, how, first, last))
