@@ -8,22 +8,22 @@ regular wirings that fit, meets the bounds of `freeform_bound`, which know neith
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
-from solvers.freeform_bound import HopProof, hop_bound, node_bound
-from solvers.freeform_flow import exact
+from solvers.freeform_bound import HopProof, hop_bound, least_cables, node_bound
+from solvers.freeform_flow import exact, quick
 from solvers.network import Floats, Ints
 from solvers.outcome import Outcome, Status
-from topologies.fabric import Fabric, FabricBuilder, Order
-from topologies.routing.table_build import table_routes
 from uet.base.errors import BadInput
 
 FEW_SWITCHES = 5
 CLOSE = 1e-4
 """Relative gap at which a graph counts as optimal."""
+SURE = 1e-6
+"""What a graph must carry beyond the part that is wanted, since flows are found in floating point."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -68,26 +68,27 @@ class FreeformDemand:
 
 @dataclass(frozen=True, eq=False)
 class FreeformResult:
-    """The outcome (its objective is theta, the part of the traffic carried), `cables` [n, n] between switches,
-    `flows` [sending switches, n, n] in Gb/s that prove theta, and what proves the bound.
+    """The outcome, `cables` [n, n] between switches, `flows` [sending switches, n, n] in Gb/s that carry the part
+    `theta` of the traffic, and what proves the bound.
+
+    The objective is theta, or with `wanted` the number of cables that carry that part.
     """
 
     outcome: Outcome
     cables: Ints
+    theta: float
     flows: Floats
     proof: HopProof | None
+    wanted: float | None = None
 
     def certificate(self, demand: FreeformDemand) -> dict[str, Any]:
         """Return all that `verify_freeform` needs, as plain data."""
-        proof = None if self.proof is None else {
-            "theta": self.proof.theta, "port_price": self.proof.port_price.tolist(),
-            "cable_price": self.proof.cable_price,
-        }  # fmt: skip
+        proof = None if self.proof is None else self.proof.as_dict()
         asked = {"traffic": demand.traffic.tolist(), "ports": demand.ports.tolist(), "gbps": demand.gbps,
                  "switch_usd": demand.switch_usd, "cable_usd": demand.cable_usd,
                  "budget_usd": demand.budget_usd}  # fmt: skip
         return {"model": "freeform", "demand": asked, **self.outcome.as_dict(), "cables": self.cables.tolist(),
-                "flows": self.flows.tolist(), "proof": proof}  # fmt: skip
+                "theta": self.theta, "flows": self.flows.tolist(), "wanted": self.wanted, "proof": proof}  # fmt: skip
 
 
 def free_form(demand: FreeformDemand, time_limit_s: float = 60.0, seed: int = 1) -> FreeformResult:
@@ -115,23 +116,7 @@ def free_form(demand: FreeformDemand, time_limit_s: float = 60.0, seed: int = 1)
             upper, by_program = found.bound, True
     status: Status = "optimal" if search.theta >= upper * (1 - CLOSE) else "feasible"
     outcome = Outcome(status, search.theta, max(upper, search.theta), time.perf_counter() - began, interrupted)
-    return FreeformResult(outcome, search.cables, search.flows, None if by_program else proof)
-
-
-def fabric_of(demand: FreeformDemand, cables: Ints, hosts: Ints, host_gbps: float, radix: int) -> Fabric:
-    """Return the fabric of a graph: `hosts` [n] accelerators on each switch, copper to them, optical cables between.
-
-    `topologies.document` writes and reads it; `radix` is that of the switch that is bought.
-    """
-    graph = FabricBuilder(int(hosts.sum()), np.repeat(np.arange(len(hosts)), hosts))
-    router = graph.switches("router", len(hosts), 1, np.arange(len(hosts)))
-    graph.links(np.arange(int(hosts.sum())), np.repeat(router, hosts), "dac", host_gbps, 500)
-    low, high = np.nonzero(np.triu(cables))
-    count = cables[low, high]
-    graph.links(np.repeat(router[low], count), np.repeat(router[high], count), "aoc", demand.gbps, 500)
-    order = Order(len(hosts), {"dac": int(hosts.sum()), "aoc": int(count.sum())})
-    name = f"freeform:switches={len(hosts)},cables={int(count.sum())}"
-    return graph.build(name, "freeform", 1, order, table_routes, parameters={"radix": radix})
+    return FreeformResult(outcome, search.cables, search.theta, search.flows, None if by_program else proof)
 
 
 def uniform(hosts: Ints, host_gbps: float) -> Floats:
@@ -150,3 +135,75 @@ def value(demand: FreeformDemand, cables: Ints) -> tuple[float, Floats]:
         return 0.0, np.zeros((int(demand.traffic.any(axis=1).sum()), *cables.shape))
     capacity: Floats = (cables * demand.gbps).astype(np.float64)
     return exact(capacity, demand.traffic)
+
+
+def fewest_cables(demand: FreeformDemand, wanted: float, time_limit_s: float = 60.0, seed: int = 1) -> FreeformResult:
+    """Return the graph with the fewest cables found that carries the part `wanted`, and the least that any needs.
+
+    The status is 'infeasible' where the ports and the budget are proven not to suffice, 'unknown' where no graph
+    was found. Ctrl-C and the time limit end the search with the best graph so far.
+    """
+    from solvers.freeform_mip import solve_exactly
+
+    demand.check()
+    began = time.perf_counter()
+    until = began + time_limit_s
+    least, proof = least_cables(demand.traffic, demand.ports, demand.gbps, wanted, demand.cables)
+    best, tried, interrupted = np.zeros(demand.traffic.shape, np.int64), demand.cables, False
+    found, low, by_program = False, least - 1, False
+    while low < tried and not interrupted and time.perf_counter() < until:
+        cables, interrupted = _enough(demand, tried, wanted, until, seed)
+        if cables is not None:
+            best, found = cables, True
+        elif not found:
+            break
+        else:
+            low = tried
+        most = int(best.sum()) // 2
+        tried = low + (most - low) // 2 if most - low > 1 else low
+    if len(demand.ports) <= FEW_SWITCHES and least <= demand.cables and not interrupted:
+        outcome, cables = solve_exactly(demand, best, max(until - time.perf_counter(), 0.1), wanted * (1 + SURE))
+        interrupted = outcome.interrupted
+        if cables is not None:
+            best, found = cables, True
+        if outcome.status == "infeasible":
+            least, by_program = demand.cables + 1, True
+        elif outcome.bound is not None and outcome.bound > least - 0.5:
+            least, by_program = round(outcome.bound + 0.49), True
+    count, theta, flows = int(best.sum()) // 2, *value(demand, best)
+    status: Status = "infeasible" if least > demand.cables else "unknown"
+    if found:
+        status = "optimal" if count <= least else "feasible"
+    outcome = Outcome(
+        status, float(count) if found else None, float(min(least, count) if found else least),
+        time.perf_counter() - began, interrupted,
+    )  # fmt: skip
+    return FreeformResult(outcome, best, theta, flows, None if by_program else proof, wanted)
+
+
+def _enough(demand: FreeformDemand, cables: int, wanted: float, until: float, seed: int) -> tuple[Ints | None, bool]:
+    """Return a graph of at most so many cables that carries `wanted`, if one is found, and whether the user stopped."""
+    from solvers.freeform_search import Search
+
+    share = (until - time.perf_counter()) / 3
+    few = replace(demand, switch_usd=0.0, cable_usd=1.0, budget_usd=float(cables))
+    search = Search(few, wanted * (1 + 2 * CLOSE), time.perf_counter() + share, seed, wanted * (1 + SURE))
+    interrupted = search.run()
+    return (trimmed(demand, search.cables, wanted) if search.theta >= wanted * (1 + SURE) else None), interrupted
+
+
+def trimmed(demand: FreeformDemand, cables: Ints, wanted: float) -> Ints:
+    """Return the graph without cables that it can do without, looked at once each, the least used first."""
+    flows = value(demand, cables)[1].sum(axis=0)
+    low, high = np.nonzero(np.triu(cables))
+    used = np.maximum(flows[low, high], flows[high, low]) / cables[low, high]
+    left = cables.copy()
+    for k in np.argsort(used, kind="stable"):
+        a, b = low[k], high[k]
+        while left[a, b]:
+            left[[a, b], [b, a]] -= 1
+            capacity: Floats = (left * demand.gbps).astype(np.float64)
+            if quick(capacity, demand.traffic, wanted) < wanted * (1 + SURE):
+                left[[a, b], [b, a]] += 1
+                break
+    return left

@@ -14,6 +14,7 @@ traffic that is not uniform, where it pays to join those who talk much.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -31,6 +32,10 @@ class HopProof:
     theta: float
     port_price: Floats
     cable_price: float
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return the fields as plain data."""
+        return {"theta": self.theta, "port_price": self.port_price.tolist(), "cable_price": self.cable_price}
 
 
 def node_bound(demand: Floats, ports: Ints, gbps: float) -> float:
@@ -56,6 +61,32 @@ def hop_bound(demand: Floats, ports: Ints, cables: int, gbps: float) -> HopProof
         if high - low <= 1e-5 * high:
             break
     return proof
+
+
+def least_cables(demand: Floats, ports: Ints, gbps: float, theta: float, most: int) -> tuple[int, HopProof | None]:
+    """Return how many cables carry theta at least, and the proof that one less do not; None if ends of cables count.
+
+    More than `most` where so many, or the ports of a switch, do not suffice. Whole cables have to end at every
+    switch (the cut-set inequality of one switch, rounded up); beyond that hops decide.
+    """
+    ends = least_ends(demand, gbps, theta)
+    if (ends > ports).any():
+        return most + 1, None
+    low, high, proof = -(-int(ends.sum()) // 2), most + 1, None
+    while low < high:
+        middle = (low + high) // 2
+        trial = HopProof(theta, *_prices(demand, ports, middle, gbps, theta))
+        if out_of_reach(trial, demand, ports, middle, gbps):
+            low, proof = middle + 1, trial
+        else:
+            high = middle
+    return low, proof
+
+
+def least_ends(demand: Floats, gbps: float, theta: float) -> Ints:
+    """Return how many cables must end at each switch to carry theta of what it sends or receives [n]."""
+    most = np.maximum(demand.sum(axis=0), demand.sum(axis=1))
+    return np.ceil(theta * most / gbps - 1e-9).astype(np.int64)
 
 
 def out_of_reach(proof: HopProof, demand: Floats, ports: Ints, cables: int, gbps: float) -> bool:

@@ -2,11 +2,13 @@
 
 Whole numbers of cables n(a, b), flows f(s, a, b) of each source, theta:
 max theta, flows of a source leaving it and ending in proportion to its traffic, sum over s of f(s, a, b) at
-most gbps * n(a, b) in each direction, ports and cables not exceeded.
+most gbps * n(a, b) in each direction, ports and cables not exceeded. With theta given the cables are as few as
+possible, and whole cables must cross every cut: that rounds up what the flows need of them (cut-set inequalities).
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from itertools import combinations, permutations
 
 import numpy as np
@@ -17,16 +19,21 @@ from solvers.network import Ints
 from solvers.outcome import Outcome
 
 
-def solve_exactly(demand: FreeformDemand, start: Ints, time_limit_s: float) -> tuple[Outcome, Ints | None]:
-    """Return how the program ended and the cables [n, n] of its solution, if it has one."""
+def solve_exactly(
+    demand: FreeformDemand, start: Ints, time_limit_s: float, wanted: float | None = None
+) -> tuple[Outcome, Ints | None]:
+    """Return how the program ended and the cables [n, n] of its solution, if it has one.
+
+    The objective is theta, or the number of cables that carry `wanted`.
+    """
     import pulp
 
     n = len(demand.ports)
     unit = demand.gbps
     nodes, pairs = range(n), list(combinations(range(n), 2))
     sources = [s for s in nodes if demand.traffic[s].any()]
-    problem = pulp.LpProblem("freeform", pulp.LpMaximize)
-    theta = problem.add_variable("theta", 0)
+    problem = pulp.LpProblem("freeform", pulp.LpMaximize if wanted is None else pulp.LpMinimize)
+    theta = problem.add_variable("theta", 0) if wanted is None else wanted
     count = {
         (a, b): problem.add_variable(f"n_{a}_{b}", 0, int(min(demand.ports[a], demand.ports[b])), "Integer")
         for a, b in pairs
@@ -34,7 +41,7 @@ def solve_exactly(demand: FreeformDemand, start: Ints, time_limit_s: float) -> t
     flow = {
         (s, a, b): problem.add_variable(f"f_{s}_{a}_{b}", 0) for s in sources for a, b in permutations(nodes, 2)
     }  # fmt: skip
-    problem += theta
+    problem += theta if wanted is None else pulp.lpSum(count.values())
     for s in sources:
         for v in nodes:
             if v != s:
@@ -45,6 +52,8 @@ def solve_exactly(demand: FreeformDemand, start: Ints, time_limit_s: float) -> t
     for v in nodes:
         problem += pulp.lpSum(count[pair] for pair in pairs if v in pair) <= int(demand.ports[v])
     problem += pulp.lpSum(count.values()) <= demand.cables
+    for inside, least in cut_sets(demand, wanted) if wanted is not None else ():
+        problem += pulp.lpSum(count[pair] for pair in pairs if (pair[0] in inside) != (pair[1] in inside)) >= least
     begin = {count[a, b]: float(start[a, b]) for a, b in pairs}
     outcome = solve(problem, time_limit_s, start=begin)
     if not outcome.solved:
@@ -53,3 +62,13 @@ def solve_exactly(demand: FreeformDemand, start: Ints, time_limit_s: float) -> t
     for (a, b), variable in count.items():
         cables[a, b] = cables[b, a] = round(variable.varValue)
     return outcome, cables
+
+
+def cut_sets(demand: FreeformDemand, wanted: float) -> Iterator[tuple[frozenset[int], int]]:
+    """Yield every cut of the switches, by one of its sides, with the cables that must cross it."""
+    n = len(demand.ports)
+    for size in range(1, n // 2 + 1):
+        for inside in combinations(range(n), size):
+            mine = np.isin(np.arange(n), inside)
+            crossing = max(demand.traffic[np.ix_(mine, ~mine)].sum(), demand.traffic[np.ix_(~mine, mine)].sum())
+            yield frozenset(inside), int(np.ceil(wanted * crossing / demand.gbps - 1e-9))

@@ -9,6 +9,7 @@ import numpy as np
 
 from solvers.freeform import CLOSE, FEW_SWITCHES, FreeformDemand, value
 from solvers.freeform_flow import quick
+from solvers.freeform_members import member_graphs
 from solvers.network import Floats, Ints
 from topologies.families.jellyfish import random_regular
 
@@ -22,10 +23,11 @@ PATIENCE = 40_000
 class Search:
     """The best graph so far: `cables` [n, n], `theta`, `flows`."""
 
-    def __init__(self, demand: FreeformDemand, upper: float, until: float, seed: int) -> None:
-        """Start without a cable."""
+    def __init__(self, demand: FreeformDemand, upper: float, until: float, seed: int, enough: float = np.inf) -> None:
+        """Start without a cable; the search may end at a theta that meets the bound `upper` or is `enough`."""
         n = len(demand.ports)
         self.demand, self.upper, self.until = demand, upper, until
+        self.enough = min(enough, upper * (1 - CLOSE))
         self.rng, self.seed = np.random.default_rng(seed), seed
         self.cables: Ints = np.zeros((n, n), np.int64)
         self.theta, self.flows = value(demand, self.cables)
@@ -50,25 +52,29 @@ class Search:
 
     @property
     def _done(self) -> bool:
-        return self.theta >= self.upper * (1 - CLOSE) or time.perf_counter() > self.until
+        return self.theta >= self.enough or time.perf_counter() > self.until
 
     def _quick(self, cables: Ints) -> float:
         capacity: Floats = (cables * self.demand.gbps).astype(np.float64)
         return quick(capacity, self.demand.traffic, max(self.theta, self.upper / 4))
 
     def _start(self) -> None:
-        """Take the best of all starts, the ones that look best first."""
+        """Take the best of all starts, the ones that look best first; at least one even if time is up."""
         starts = [self._fill(graph) for graph in self._graphs()]
         for _, k in sorted((-self._quick(graph), k) for k, graph in enumerate(starts)):
-            if self._done:
+            if self.theta and self._done:
                 return
             self.keep(starts[k])
         if not self.theta:  # some traffic is cut off in all of them
             self.cables = starts[0]
 
     def _graphs(self) -> Iterator[Ints]:
-        """Yield rings with chords, a graph that follows the traffic, and random regular graphs."""
+        """Yield members of families, rings with chords, a graph that follows the traffic, and random regular graphs."""
         n, ports = len(self.demand.ports), self.demand.ports
+        if n > FEW_SWITCHES:
+            for joined in member_graphs(n, int(ports.max())):
+                low, high = np.nonzero(np.triu(joined))
+                yield self._within([e for e in zip(low.tolist(), high.tolist(), strict=True) for _ in range(joined[e])])
         for chords in range(1, max(2, min(n // 2, int(ports.max())))):
             yield self._within([((a, (a + step) % n)) for step in range(1, chords + 1) for a in range(n)])
         both = self.demand.traffic + self.demand.traffic.T

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 _NAMES = (
     "fat-tree", "clos", "hammingmesh", "torus", "hyperx", "full-mesh", "bcube", "slimfly", "polarfly", "jellyfish",
-    "xpander", "dragonfly", "dragonfly-plus", "rail", "rail-only", "superpod", "hpn", "nvlink-islands",
+    "xpander", "dragonfly", "dragonfly-plus", "rail", "rail-only", "superpod", "hpn", "nvlink-islands", "free-form",
 )  # fmt: skip
 
 FAMILIES: Mapping[str, str] = MappingProxyType(

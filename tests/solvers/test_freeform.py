@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import replace
 from itertools import combinations, product
 
@@ -11,11 +12,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from solvers.bandwidth import bandwidth
-from solvers.freeform import FreeformDemand, fabric_of, free_form, uniform, value
+from solvers.freeform import FreeformDemand, fewest_cables, free_form, uniform, value
 from solvers.freeform_bound import hop_bound
+from solvers.freeform_members import member_graphs
 from solvers.freeform_verify import verify_freeform
-from topologies.document import from_document, to_document
+from topologies.families.free_form import graph_text
 from topologies.families.jellyfish import random_regular
+from topologies.registry import build
 from uet.base.errors import BadInput
 
 
@@ -85,18 +88,75 @@ def test_no_graph_passes_the_bound(n: int, degree: int, seed: int, skew: float) 
 
 
 def test_the_graph_is_a_fabric_with_the_throughput_claimed() -> None:
-    hosts, ports = np.full(8, 4), np.full(8, 3)
-    demand = FreeformDemand(uniform(hosts, 400), ports, 400)
+    demand = FreeformDemand(uniform(np.full(8, 4), 400), np.full(8, 3), 400)
     found = free_form(demand, 5)
-    fabric = fabric_of(demand, found.cables, hosts, 400, 8)
+    fabric = build(f"free-form:radix=8,switches=8,hosts_per_switch=4,graph={graph_text(found.cables)},gbps=400")
     assert fabric.n_hosts == 32 and fabric.order.switches == 8 and fabric.order.cables["aoc"] == 12
-    again = from_document(to_document(fabric))
-    assert bandwidth(again).fraction_uncapped == pytest.approx(found.outcome.objective, rel=1e-3)
-    starts = [random_regular(8, 3, seed) for seed in range(1, 101)]
-    for a, b in starts[:10]:
-        cables = np.zeros((8, 8), np.int64)
-        cables[a, b] = cables[b, a] = 1
-        assert value(demand, cables)[0] <= (found.outcome.objective or 0) * (1 + 1e-6)
+    assert bandwidth(fabric).fraction_uncapped == pytest.approx(found.outcome.objective, rel=1e-3)
+    starts = [random_regular(8, 3, seed) for seed in range(1, 11)]
+    graphs = [*member_graphs(8, 3), *(joined(8, zip(a, b, strict=True)) for a, b in starts)]
+    assert len(graphs) > 11
+    for cables in graphs:
+        assert cables.sum() // 2 <= 12 and value(demand, cables)[0] <= (found.outcome.objective or 0) * (1 + 1e-6)
+
+
+def joined(n: int, pairs: Iterable[tuple[int, int]]) -> np.ndarray:
+    cables = np.zeros((n, n), np.int64)
+    for a, b in pairs:
+        cables[a, b] += 1
+        cables[b, a] += 1
+    return cables
+
+
+def fewest_of_all(demand: FreeformDemand, wanted: float) -> int | None:
+    pairs, best = list(combinations(range(len(demand.ports)), 2)), None
+    for counts in product(range(int(demand.ports.max()) + 1), repeat=len(pairs)):
+        number = sum(counts)
+        cables = joined(len(demand.ports), (p for p, n in zip(pairs, counts, strict=True) for _ in range(n)))
+        fits = number <= demand.cables and (cables.sum(axis=1) <= demand.ports).all()
+        if fits and (best is None or number < best) and value(demand, cables)[0] >= wanted * (1 + 1e-6):
+            best = number
+    return best
+
+
+@settings(max_examples=20, deadline=None)
+@given(demands(3, 3), st.sampled_from([0.21, 0.43, 0.77, 1.0]))
+def test_fewest_cables_equal_every_graph(demand: FreeformDemand, wanted: float) -> None:
+    check_fewest(demand, wanted)
+
+
+@pytest.mark.soak
+@settings(max_examples=200, deadline=None)
+@given(demands(4, 2), st.sampled_from([0.21, 0.43, 0.77, 1.0]))
+def test_fewest_cables_equal_every_graph_of_four_switches(demand: FreeformDemand, wanted: float) -> None:
+    check_fewest(demand, wanted)
+
+
+@pytest.mark.soak
+@settings(max_examples=200, deadline=None)
+@given(demands(4, 2))
+def test_200_graphs_of_four_switches_equal_every_graph(demand: FreeformDemand) -> None:
+    check_exact(demand)
+
+
+def check_fewest(demand: FreeformDemand, wanted: float) -> None:
+    best, found = fewest_of_all(demand, wanted), fewest_cables(demand, wanted)
+    assert found.outcome.status == ("infeasible" if best is None else "optimal")
+    assert found.outcome.objective == best
+    if best is not None:
+        assert verify_freeform(found.certificate(demand)) == []
+
+
+def test_fewest_cables_of_many_switches_lie_between_bound_and_full_ports() -> None:
+    traffic = uniform(np.full(10, 4), 400) * 0.4
+    demand = FreeformDemand(traffic, np.full(10, 6), 400)
+    found = fewest_cables(demand, 1.0, 6)
+    count, bound = found.outcome.objective, found.outcome.bound
+    assert count is not None and bound is not None and bound <= count < demand.cables
+    right = found.certificate(demand)
+    assert found.theta >= 1 and verify_freeform(right) == []
+    assert "not proven" in verify_freeform({**right, "bound": bound + 1})[-1]
+    assert fewest_cables(demand, 9.0, 1).outcome.status == "infeasible"
 
 
 def test_a_wrong_certificate_of_a_graph_is_found_out() -> None:
@@ -104,7 +164,7 @@ def test_a_wrong_certificate_of_a_graph_is_found_out() -> None:
     right = free_form(demand, 2).certificate(demand)
     assert verify_freeform(right) == []
     assert "ports" in verify_freeform({**right, "cables": (np.array(right["cables"]) * 2).tolist()})[0]
-    assert "carry" in verify_freeform({**right, "objective": right["objective"] * 1.1})[0]
+    assert "carry" in verify_freeform({**right, "theta": right["theta"] * 1.1})[0]
     assert "not proven" in verify_freeform({**right, "bound": right["bound"] * 0.5})[-1]
     with pytest.raises(BadInput, match="free-form"):
         verify_freeform({})
