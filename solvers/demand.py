@@ -113,3 +113,30 @@ def pairs(network: Network, source: ArrayLike, destination: ArrayLike, share: Ar
         members,
         np.bincount(which, shares[apart] * network.injection_gbps, len(keys)).astype(np.float64),
     )
+
+
+def between_groups(network: Network, group_of_host: ArrayLike, gbps: Floats) -> Demand:
+    """Return the demand of gbps[a, b] Gb/s over all planes from group a of hosts to group b, evenly among members.
+
+    `group_of_host` is one number per host, negative for idle.
+    """
+    group = np.asarray(group_of_host, np.int64)
+    hosts = np.flatnonzero(group >= 0)
+    n, count = network.n_nodes, len(gbps)
+    keys, members = np.unique(group[hosts] * n + network.node_of_host[hosts], return_counts=True)
+    lists, nodes = keys // n, keys % n
+    share = members / np.bincount(group[hosts], minlength=count)[lists]
+    sending = np.zeros((n, count))
+    np.add.at(sending, nodes, share[:, None] * gbps[lists] / network.planes)
+    first = np.searchsorted(lists, np.arange(count + 1)).astype(np.int64)
+    alone = np.flatnonzero(np.diff(first) == 1)
+    sending[nodes[first[alone]], alone] = 0.0  # a group below one switch asks its own switch for nothing
+    node, used = np.nonzero(sending)
+    return Demand(
+        np.searchsorted(node, np.arange(n + 1)).astype(np.int64),
+        used,
+        sending[node, used],
+        first,
+        nodes,
+        share,
+    )

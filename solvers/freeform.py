@@ -22,8 +22,10 @@ from uet.base.errors import BadInput
 FEW_SWITCHES = 5
 CLOSE = 1e-4
 """Relative gap at which a graph counts as optimal."""
-SURE = 1e-6
-"""What a graph must carry beyond the part that is wanted, since flows are found in floating point."""
+AGAIN = 3
+"""Rounds of searches for fewer cables after the first, as long as there is time."""
+ROUNDING = 1e-7
+"""What a graph may lack of the part that is wanted, since flows are found in floating point."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -91,10 +93,13 @@ class FreeformResult:
                 "theta": self.theta, "flows": self.flows.tolist(), "wanted": self.wanted, "proof": proof}  # fmt: skip
 
 
-def free_form(demand: FreeformDemand, time_limit_s: float = 60.0, seed: int = 1) -> FreeformResult:
+def free_form(
+    demand: FreeformDemand, time_limit_s: float = 60.0, seed: int = 1, most: float = np.inf
+) -> FreeformResult:
     """Return the graph with the largest concurrent flow found, and a proven bound on that of any graph.
 
-    Ctrl-C and the time limit end the search with the best graph so far. Raises BadInput for a wrong demand.
+    More than `most` is worth nothing. Ctrl-C and the time limit end the search with the best graph so far. Raises
+    BadInput for a wrong demand.
     """
     from solvers.freeform_mip import solve_exactly
     from solvers.freeform_search import Search
@@ -102,7 +107,7 @@ def free_form(demand: FreeformDemand, time_limit_s: float = 60.0, seed: int = 1)
     demand.check()
     began = time.perf_counter()
     proof = hop_bound(demand.traffic, demand.ports, demand.cables, demand.gbps)
-    upper = min(proof.theta, node_bound(demand.traffic, demand.ports, demand.gbps))
+    upper = min(proof.theta, node_bound(demand.traffic, demand.ports, demand.gbps), most)
     search = Search(demand, upper, began + time_limit_s, seed)
     interrupted = search.run()
     by_program = False
@@ -150,9 +155,9 @@ def fewest_cables(demand: FreeformDemand, wanted: float, time_limit_s: float = 6
     until = began + time_limit_s
     least, proof = least_cables(demand.traffic, demand.ports, demand.gbps, wanted, demand.cables)
     best, tried, interrupted = np.zeros(demand.traffic.shape, np.int64), demand.cables, False
-    found, low, by_program = False, least - 1, False
+    found, low, by_program, again = False, least - 1, False, 0
     while low < tried and not interrupted and time.perf_counter() < until:
-        cables, interrupted = _enough(demand, tried, wanted, until, seed)
+        cables, interrupted = _enough(demand, tried, wanted, until, seed + again)
         if cables is not None:
             best, found = cables, True
         elif not found:
@@ -160,9 +165,11 @@ def fewest_cables(demand: FreeformDemand, wanted: float, time_limit_s: float = 6
         else:
             low = tried
         most = int(best.sum()) // 2
+        if most - low == 1 and most > least and again < AGAIN:
+            low, again = least - 1, again + 1  # what was not found may be found from other starts
         tried = low + (most - low) // 2 if most - low > 1 else low
     if len(demand.ports) <= FEW_SWITCHES and least <= demand.cables and not interrupted:
-        outcome, cables = solve_exactly(demand, best, max(until - time.perf_counter(), 0.1), wanted * (1 + SURE))
+        outcome, cables = solve_exactly(demand, best, max(until - time.perf_counter(), 0.1), wanted)
         interrupted = outcome.interrupted
         if cables is not None:
             best, found = cables, True
@@ -187,9 +194,9 @@ def _enough(demand: FreeformDemand, cables: int, wanted: float, until: float, se
 
     share = (until - time.perf_counter()) / 3
     few = replace(demand, switch_usd=0.0, cable_usd=1.0, budget_usd=float(cables))
-    search = Search(few, wanted * (1 + 2 * CLOSE), time.perf_counter() + share, seed, wanted * (1 + SURE))
+    search = Search(few, wanted * (1 + 2 * CLOSE), time.perf_counter() + share, seed, wanted * (1 - ROUNDING))
     interrupted = search.run()
-    return (trimmed(demand, search.cables, wanted) if search.theta >= wanted * (1 + SURE) else None), interrupted
+    return (trimmed(demand, search.cables, wanted) if search.theta >= wanted * (1 - ROUNDING) else None), interrupted
 
 
 def trimmed(demand: FreeformDemand, cables: Ints, wanted: float) -> Ints:
@@ -203,7 +210,7 @@ def trimmed(demand: FreeformDemand, cables: Ints, wanted: float) -> Ints:
         while left[a, b]:
             left[[a, b], [b, a]] -= 1
             capacity: Floats = (left * demand.gbps).astype(np.float64)
-            if quick(capacity, demand.traffic, wanted) < wanted * (1 + SURE):
+            if quick(capacity, demand.traffic, wanted) < wanted * (1 - ROUNDING):
                 left[[a, b], [b, a]] += 1
                 break
     return left

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from solvers.bound import Bound, Proof
 from solvers.design.forms.base import Forms, Lane, Wish
-from solvers.design.forms.families import FAMILIES, SIZED, Family
+from solvers.design.forms.families import FAMILIES, SIZED, WIRED, Family
 from solvers.design.parts import Lengths, Line, Mix, Shelf, cheapest, least_power_w
 from topologies.families.base import ceil_div, spec_text
 from topologies.registry import family_model
@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from topologies.fabric import Order
 
 Interval = tuple[float, float]
+NOT_LOOKED_AT = "not looked at"
+SEARCHED = {family.name: family for family in (SIZED, WIRED)}
 TREES = ("fat-tree", SIZED.name)
 """Families whose members differ in their counts only, listed or sized."""
 
@@ -35,7 +37,8 @@ class Candidate:
         """Start with quick bounds; `order` is what is bought of it now."""
         self.family, self.parameters, self.forms, self.order = family, parameters, forms, order
         self.bounds: dict[str, Bound] = {
-            "alltoall": forms.alltoall.capped(1.0), "allreduce": forms.allreduce, "bisection": forms.bisection
+            "alltoall": forms.alltoall.capped(1.0), "allreduce": forms.allreduce, "bisection": forms.bisection,
+            "traffic": Bound(0.0, inf, NOT_LOOKED_AT),
         }  # fmt: skip
         self.extra: dict[str, Interval] = {"reach_m": (0.0, inf)}
         self.done: set[str] = set()
@@ -89,11 +92,11 @@ class Candidate:
     def narrow(self, name: str, found: Bound) -> None:
         """Take note of closer bounds on a bandwidth."""
         known = self.bounds[name]
-        found = found.capped(1.0) if name != "allreduce" else found
+        found = found.capped(1.0) if name in ("alltoall", "bisection") else found
         lower, upper = max(known.lower, found.lower), min(known.upper, found.upper)
         if (lower, upper) != (known.lower, known.upper):
             self.bounds[name] = Bound(lower, max(lower, upper), found.method)
-        if found.proof is not None:
+        if found.proof is not None and name == "alltoall":
             self.proof = found.proof
 
     def gbps(self, name: str) -> Interval:
@@ -102,10 +105,10 @@ class Candidate:
         return known.lower * self.injection_gbps, known.upper * self.injection_gbps
 
 
-def candidates(spec: DesignSpec, shelf: Shelf, trees: Sequence[str] = ()) -> tuple[list[Candidate], dict[str, int]]:
+def candidates(spec: DesignSpec, shelf: Shelf, found_by: Sequence[str] = ()) -> tuple[list[Candidate], dict[str, int]]:
     """Return all candidates of a specification, cheapest first, and how many each family has.
 
-    `trees` are the specs of those that were sized (`solvers.design.sized`).
+    `found_by` are the specs of those that searches found (`solvers.design.sized`, `solvers.design.wiring`).
     """
     growth = spec.growth.accelerators if spec.growth else None
     wish = Wish(
@@ -115,10 +118,12 @@ def candidates(spec: DesignSpec, shelf: Shelf, trees: Sequence[str] = ()) -> tup
     found: list[Candidate] = []
     counts = dict.fromkeys(spec.families, 0)
     for name in spec.families:
-        if name == SIZED.name:
-            mine = tree_candidates(trees, shelf)
+        if name in SEARCHED:
+            mine = [c for c in _named(found_by, shelf) if c.family.name == name]
         else:
             mine = list(_of_family(FAMILIES[name], wish, shelf, spec.accelerators if growth else None))
+        for candidate in mine if spec.traffic else ():
+            candidate.bounds["traffic"] = Bound(0.0, spec.most_traffic, NOT_LOOKED_AT)
         counts[name] = len(mine)
         found += mine
     return sorted(found, key=lambda c: (c.cost_usd, c.spec)), counts
@@ -138,12 +143,14 @@ def _of_family(family: Family, wish: Wish, shelf: Shelf, first: int | None) -> I
             yield candidate
 
 
-def tree_candidates(trees: Sequence[str], shelf: Shelf) -> list[Candidate]:
-    """Return sized trees, those left out whose parts are not on the shelf."""
+def _named(specs: Sequence[str], shelf: Shelf) -> list[Candidate]:
+    """Return what searches found, by its specs; what has parts that are not on the shelf is left out."""
     found = []
-    for spec in trees:
-        parameters = check(family_model(SIZED.name), parse_spec(spec).arguments, SIZED.name)
-        candidate = Candidate(SIZED, parameters, SIZED.forms(parameters), SIZED.order(parameters), shelf)
+    for spec in specs:
+        name, _, _ = spec.partition(":")
+        family = SEARCHED[name]
+        parameters = check(family_model(name), parse_spec(spec).arguments, name)
+        candidate = Candidate(family, parameters, family.forms(parameters), family.order(parameters), shelf)
         if candidate.buyable:
             candidate.extra["racks"] = _racks(shelf, candidate.hosts, candidate.order.switches)
             found.append(candidate)

@@ -31,6 +31,9 @@ from solvers.design.requirements import Requirement, requirements
 from solvers.design.sized import of_radix, tree_demand
 from solvers.design.spec import DesignSpec
 from solvers.design.study import Study
+from solvers.design.wiring import holds, options
+from solvers.freeform import FEW_SWITCHES
+from solvers.freeform_bound import HopProof
 from solvers.network import network_of
 from solvers.symmetry import find
 from topologies.catalogue.catalogue import Catalogue
@@ -66,7 +69,15 @@ def write_certificate(path: Path, answer: Answer) -> None:
         "specification": study.spec.model_dump(mode="json"),
         "catalogue": study.shelf.prices.model_dump(mode="json"),
         "candidates": dict(answer.counts),
-        "trees": list(answer.sizing.specs),
+        "searched": [*answer.sizing.specs, *answer.wiring.specs],
+        "graphs": {
+            "open_bound": answer.wiring.open_bound,
+            "by_program": sorted({o.switches for o in answer.wiring.options if o.switches <= FEW_SWITCHES}),
+            "options": [
+                {"least": o.least, "bound": o.bound if o.bound < inf else None, "proof": o.proof and o.proof.as_dict()}
+                for o in answer.wiring.options
+            ],
+        },
         "winner": None if winner is None else _claims(answer, winner),
         "better": [[c.spec, c.cost_usd, reason(answer, c)] for c in answer.better],
         "conflict": [c.requirement for c in answer.conflicts],
@@ -122,7 +133,7 @@ class _Checker:
         prices = check(Catalogue, document["catalogue"], "certificate")
         self.document, self.proofs, self.say = document, proofs, say
         self.study = Study(spec, Shelf(prices, spec.rule, spec.rack), document["seed"])
-        self.pool, self.counts = candidates(spec, self.study.shelf, document["trees"])
+        self.pool, self.counts = candidates(spec, self.study.shelf, document["searched"])
         self.wanted = requirements(self.study)
 
     def run(self) -> list[Check]:
@@ -135,7 +146,8 @@ class _Checker:
         mine = next((c for c in self.pool if c.spec == winner["spec"]), None)
         if mine is None:
             return [*checks, Check("the design is a candidate", "listed again", False)]
-        checks += [self._cost(mine, winner), *self._meets(mine), *self._no_better_tree(mine)]
+        checks += [self._cost(mine, winner), *self._meets(mine)]
+        checks += [*self._no_better_tree(mine), *self._no_better_graph(mine, winner)]
         return [*checks, *self._excluded(mine, winner)]
 
     def _no_better_tree(self, mine: Candidate) -> list[Check]:
@@ -152,6 +164,29 @@ class _Checker:
         cheaper = replace(demand, budget_usd=least * (1 - SAME))
         holds = size_clos(cheaper, of_radix(shelf.prices, spec.radix), explain=False).outcome.status == "infeasible"
         return [Check(f"no tree that is asked for costs less than {least:,.0f} USD", "all trees counted again", holds)]
+
+    def _no_better_graph(self, mine: Candidate, winner: dict[str, Any]) -> list[Check]:
+        """Evaluate the bounds on free-form fabrics; those of few switches are left to the integer program."""
+        spec, told = self.study.spec, self.document["graphs"]
+        cheapest = spec.objective == "cheapest"
+        value = mine.cost_usd if cheapest else winner["bounds"][spec.maximise][0]
+        left = value if told["open_bound"] is None else told["open_bound"]
+        claimed = min(left, value) if cheapest else max(left, value)
+        plain = list(options(spec, self.study.shelf))
+        if len(plain) != len(told["options"]):
+            return [Check("all numbers of switches have a bound", "listed again", False)]
+        wrong = 0
+        for option, given in zip(plain, told["options"], strict=True):
+            bound = inf if given["bound"] is None else given["bound"]
+            proof = given["proof"] and HopProof(
+                **{**given["proof"], "port_price": np.array(given["proof"]["port_price"])}
+            )
+            full = replace(option, bound=bound, least=given["least"], proof=proof)
+            enough = bound >= claimed * (1 - SAME) if cheapest else bound <= claimed * (1 + SAME)
+            wrong += not ((enough or option.switches in told["by_program"]) and holds(full, cheapest, spec.most))
+        how = "stored prices of ports and cables"
+        what = f"no free-form fabric {'costs less' if cheapest else 'carries more'} than {claimed:,.6g}"
+        return [Check(what, how, not wrong)] if plain else []
 
     def _cost(self, mine: Candidate, winner: dict[str, Any]) -> Check:
         if not self.study.cost_is_exact(mine):
@@ -203,13 +238,23 @@ class _Checker:
             if holds:
                 return how
         if not cheapest:
-            self._check_proof(candidate)
-            return "stored lengths" if candidate.bounds[self.study.spec.maximise].upper <= value * (1 + SAME) else None
+            return self._no_better(candidate, value)
         if not self.study.cost_is_exact(candidate):
             self.study.lay_out(candidate)
             if candidate.cost_usd >= value * (1 - SAME):
                 return "laid out and priced"
         return None
+
+    def _no_better(self, candidate: Candidate, value: float) -> str | None:
+        """Return how it is known that a candidate has no more of what is maximised; None if it is not."""
+        pattern = self.study.spec.maximise
+        self._check_proof(candidate)
+        if candidate.bounds[pattern].upper <= value * (1 + SAME):
+            return "stored lengths"
+        while candidate.bounds[pattern].upper > value * (1 + SAME):
+            if not self.study.bandwidth(candidate, pattern):
+                return None
+        return "searched again"
 
     def _verdict(self, candidate: Candidate, requirement: Requirement, wanted: bool) -> tuple[str, bool]:
         """Return how it was found that a requirement holds (or, if not `wanted`, fails), and whether it does."""

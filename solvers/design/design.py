@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from math import inf
 
 from solvers.design import front
-from solvers.design.candidate import Candidate, candidates, tree_candidates
+from solvers.design.candidate import SEARCHED, Candidate, candidates
 from solvers.design.conflicts import Conflict, conflicts
 from solvers.design.forms.families import SIZED
 from solvers.design.parts import Shelf
@@ -18,6 +18,7 @@ from solvers.design.sensitivity import Repricing, sensitivity
 from solvers.design.sized import Sizing, anything_better, sizing
 from solvers.design.spec import DesignSpec
 from solvers.design.study import Study
+from solvers.design.wiring import Wiring, wiring
 from solvers.outcome import Outcome, Status
 
 RUNNERS_UP, RUNNER_STEPS = 5, 60
@@ -39,6 +40,7 @@ class Answer:
     selection: Selection
     counts: dict[str, int]
     sizing: Sizing = field(default_factory=Sizing)
+    wiring: Wiring = field(default_factory=Wiring)
     trees: list[Candidate] = field(default_factory=list)
     interrupted: bool = False
     better: list[Candidate] = field(default_factory=list)
@@ -55,10 +57,11 @@ class Answer:
 
     @property
     def outcome(self) -> Outcome:
-        """How it ended: the selection, and what searches for sized trees that were stopped leave open."""
-        found, left = self.selection.outcome, self.sizing.open_bound
+        """How it ended: the selection, and what the searches for trees and graphs leave open."""
+        found, cheapest = self.selection.outcome, self.study.spec.objective == "cheapest"
         interrupted = self.interrupted or found.interrupted
-        cheapest = self.study.spec.objective == "cheapest"
+        unsure = [b for b in (self.sizing.open_bound, self.wiring.open_bound) if b is not None]
+        left = (min if cheapest else max)(unsure, default=None)
         if left is None or (found.bound is not None and (left >= found.bound if cheapest else left <= found.bound)):
             return replace(found, interrupted=interrupted)
         status: Status = "feasible" if found.solved else "unknown"
@@ -77,14 +80,16 @@ def design(
     shelf = Shelf(spec.prices, spec.rule, spec.rack)
     study = Study(spec, shelf, seed)
     sized = sizing(spec, shelf, deadline, say)
-    pool, counts, listed = _listed(spec, shelf, sized, say)
+    wired = Wiring() if sized.interrupted else wiring(spec, shelf, deadline, seed, say)
+    pool, counts, listed = _listed(spec, shelf, sized, wired, say)
     wanted = requirements(study)
-    trees = [c for c in pool if c.family is SIZED]
+    likely = [c for c in pool if c.family.name in SEARCHED]
     selector = Selector(study, wanted, spec.objective == "cheapest", spec.maximise, say)
-    selection = selector.run(pool, deadline if listed else 0.0, likely=trees)
+    selection = selector.run(pool, deadline if listed else 0.0, likely=likely)
     if not listed:
         sized = replace(sized, open_bound=anything_better(spec), interrupted=True)
-    answer = Answer(study, wanted, selection, counts, sized, trees, sized.interrupted)
+    trees = [c for c in likely if c.family is SIZED]
+    answer = Answer(study, wanted, selection, counts, sized, wired, trees, sized.interrupted)
     try:
         _explain(answer, selector, pool, deadline, extras, say)
     except KeyboardInterrupt:
@@ -93,18 +98,19 @@ def design(
 
 
 def _listed(
-    spec: DesignSpec, shelf: Shelf, sized: Sizing, say: Say | None
+    spec: DesignSpec, shelf: Shelf, sized: Sizing, wired: Wiring, say: Say | None
 ) -> tuple[list[Candidate], dict[str, int], bool]:
-    """Return the candidates, their number by family, and whether these are all: only sized trees after Ctrl-C."""
+    """Return the candidates, their number by family, and whether these are all: after Ctrl-C what searches found."""
+    found = (*sized.specs, *wired.specs)
     try:
-        if not sized.interrupted:
+        if not (sized.interrupted or wired.interrupted):
             if say:
                 say("listing candidates")
-            return *candidates(spec, shelf, sized.specs), True
+            return *candidates(spec, shelf, found), True
     except KeyboardInterrupt:
         pass
-    trees = tree_candidates(sized.specs, shelf)
-    return trees, {SIZED.name: len(trees)}, False
+    searched = spec.model_copy(update={"families": tuple(name for name in spec.families if name in SEARCHED)})
+    return *candidates(searched, shelf, found), False
 
 
 def _explain(

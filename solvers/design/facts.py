@@ -6,7 +6,8 @@ from collections import Counter
 from math import ceil, inf, isfinite
 from typing import Any
 
-from solvers.design.candidate import Candidate
+from solvers.bound import Bound
+from solvers.design.candidate import NOT_LOOKED_AT, Candidate
 from solvers.design.design import Answer
 from solvers.design.requirements import Requirement, network_at
 from solvers.design.spec import PEAKS
@@ -47,6 +48,7 @@ def facts(answer: Answer, candidate: Candidate) -> dict[str, Any]:
         "power_w": None if None in watts else sum(watts),
         "switches": candidate.order.switches, "cables": dict(candidate.order.cables),
         **{pattern: _bandwidth(candidate, pattern) for pattern in PEAKS},
+        "traffic": _carried(candidate.bounds["traffic"]) if study.spec.traffic else None,
         "racks": int(racks[0]) if racks[0] == racks[1] else None,
         "longest_cable_m": reach[0] if reach[0] == reach[1] else None,
         "flexibility": candidate.extra["flexibility"][0] if "flexibility" in candidate.extra else None,
@@ -68,6 +70,13 @@ def _bandwidth(candidate: Candidate, pattern: str) -> dict[str, Any]:
         "share": min(1.0, known.lower / PEAKS[pattern]) if looked_at else None, "lower": known.lower,
         "upper": known.upper if isfinite(known.upper) else None, "exact": known.exact, "method": known.method,
     }  # fmt: skip
+
+
+def _carried(known: Bound) -> dict[str, Any] | None:
+    """Return the part of the traffic that is carried."""
+    if known.method == NOT_LOOKED_AT:
+        return None
+    return {"lower": known.lower, "upper": known.upper, "exact": known.exact, "method": known.method}
 
 
 def _trees(answer: Answer) -> list[dict[str, Any]]:
@@ -132,6 +141,7 @@ def document(answer: Answer) -> dict[str, Any]:
         "interrupted": outcome.interrupted,
         "design": facts(answer, winner) if winner else None,
         "trees": _trees(answer),
+        "free_form": list(answer.wiring.rows),
         "runners_up": [facts(answer, c) for c in answer.runners_up],
         "pareto": [facts(answer, c) for c in answer.pareto],
         "points": [facts(answer, c) for c in answer.points],

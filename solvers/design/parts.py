@@ -131,9 +131,10 @@ class Shelf:
         if forms.parts:
             offers = {p.name: p for p in self.prices.of("switch")}
             return [(name, n, (offers[name],) if name in offers else ()) for name, n in forms.parts]
-        return [("switch", order.switches, self._switches(lane))] if order.switches else []
+        return [("switch", order.switches, self.switches(lane))] if order.switches else []
 
-    def _switches(self, lane: Lane) -> tuple[Part, ...]:
+    def switches(self, lane: Lane) -> tuple[Part, ...]:
+        """Return the switches that have the ports of a lane, the cheapest first."""
         key = ("switch", lane)
         if key not in self._lines:
             fits = [

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from math import inf
 
+from solvers.bound import EXACT_GAP
 from solvers.design.candidate import Candidate, Interval
 from solvers.design.spec import PEAKS, DesignSpec, JobNeed
 from solvers.design.study import Study, profile_name
@@ -13,6 +14,8 @@ from solvers.design.workloads import Network, Workload, step_time
 
 SAME = 1e-9
 """Relative difference that rounding may make."""
+SOLVED = EXACT_GAP
+"""Relative difference that rounding may make to bandwidths that were solved for."""
 
 
 @dataclass(frozen=True)
@@ -33,7 +36,7 @@ class Requirement:
         """Return whether it certainly holds or certainly does not; None if that is not known yet."""
         low, high = self.measure(candidate)
         if self.at_least:
-            wanted = self.need * (1 - SAME)
+            wanted = self.need * (1 - SOLVED)
             return True if low >= wanted else False if high < wanted else None
         wanted = self.need * (1 + SAME)
         return True if high <= wanted else False if low > wanted else None
@@ -98,6 +101,8 @@ def _bandwidths(study: Study) -> list[Requirement]:
             shown = need.amount * PEAKS[pattern] if need.share else need.amount
             scale = 1.0 if need.share else spec.injection_gbps
             found.append(_bandwidth(study, pattern, wanted, scale, shown, "injections" if need.share else "Gbps"))
+    if spec.traffic is not None:
+        found.append(_bandwidth(study, "traffic", spec.traffic.share, 1.0, spec.traffic.share, "of the traffic"))
     return found
 
 

@@ -10,7 +10,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from solvers.design.candidate import Candidate, tree_candidates
+from solvers.design.candidate import Candidate, candidates
+from solvers.design.forms.families import SIZED
 from solvers.design.parts import Shelf
 from solvers.design.requirements import requirements
 from solvers.design.select import Selector
@@ -47,12 +48,15 @@ def sensitivity(selector: Selector, pool: Sequence[Candidate], winner: Candidate
     kinds = dict.fromkeys(p.kind for c in sample for line in c.lines for p in line.options)
     lasting = [r for r in selector.requirements if r.name != "budget_usd"]  # no price makes up for these
     open_ = [winner, *(c for c in pool if all(r.verdict(c) is not False for r in lasting))]
+    only_trees = study.spec.model_copy(update={"families": tuple(n for n in study.spec.families if n == SIZED.name)})
     found = []
     for kind in kinds:
         for factor in FACTORS:
             prices = _repriced(study.shelf.prices, kind, factor)
             other = replace(study, shelf=Shelf(prices, study.shelf.rule, study.spec.rack))
-            trees = tree_candidates(sizing(study.spec, other.shelf).specs, other.shelf)  # other prices, other trees
+            trees, _ = candidates(
+                only_trees, other.shelf, sizing(only_trees, other.shelf).specs
+            )  # other prices, other trees
             known = {c.spec: again for c in open_ if (again := _at(c, other.shelf)).buyable}
             offers = {**{c.spec: c for c in trees}, **known}
             choice = replace(selector, study=other, requirements=requirements(other), say=None).run(

@@ -19,13 +19,15 @@ from solvers.clos import ClosDemand, ClosResult, fastest_clos, size_clos
 from solvers.design.forms.base import ring_peak
 from solvers.design.forms.families import SIZED
 from solvers.design.parts import Shelf
-from solvers.design.spec import PEAKS, DesignSpec
+from solvers.design.spec import DesignSpec
 from solvers.design.workloads import Network, Workload, step_time
 from topologies.catalogue.catalogue import Catalogue
 from uet.base.errors import BadInput
 
 BEYOND = (0.25, 0.5, 0.75, 1.0)
 """Shares of alltoall for which the cheapest trees are shown too where less is asked."""
+MEASURED = ("alltoall", "bisection")
+"""What the fastest trees for a budget can be found by."""
 STEPS = 40
 """Halvings in the search for the bandwidth that a step time needs."""
 
@@ -74,7 +76,8 @@ def sizing(spec: DesignSpec, shelf: Shelf, deadline: float = inf, say: Say | Non
 def _open_bound(spec: DesignSpec, found: list[ClosResult], ended: bool) -> float | None:
     """Return the best of what stopped searches leave open, None if there are none."""
     anything = anything_better(spec)
-    left = [r.outcome.bound for r in found if r.outcome.status == "feasible"]
+    measured = spec.objective == "cheapest" or spec.maximise in MEASURED
+    left = [r.outcome.bound if measured else anything for r in found if r.outcome.status == "feasible"]
     left += [anything for r in found if r.outcome.status == "unknown"]
     left += [] if ended else [anything]
     best = min if spec.objective == "cheapest" else max
@@ -83,7 +86,7 @@ def _open_bound(spec: DesignSpec, found: list[ClosResult], ended: bool) -> float
 
 def anything_better(spec: DesignSpec) -> float:
     """Return the objective that nothing is better than."""
-    return 0.0 if spec.objective == "cheapest" else PEAKS[spec.maximise]
+    return 0.0 if spec.objective == "cheapest" else spec.most
 
 
 def _results(spec: DesignSpec, demand: ClosDemand, prices: Catalogue, deadline: float) -> Iterator[ClosResult]:
@@ -96,12 +99,15 @@ def _results(spec: DesignSpec, demand: ClosDemand, prices: Catalogue, deadline: 
 
 def _searches(spec: DesignSpec, demand: ClosDemand) -> Iterator[Callable[..., ClosResult]]:
     """Yield the searches of a specification, those for what it asks first."""
-    if spec.objective == "best" and spec.maximise != "allreduce":
+    if spec.objective == "best" and spec.maximise in MEASURED:
         for level in demand.levels:
             yield partial(fastest_clos, replace(demand, levels=(level,)), measure=spec.maximise)
         return
     for level, planes in product(demand.levels, demand.planes):
         yield partial(size_clos, replace(demand, levels=(level,), planes=(planes,)))
+    if (traffic := spec.traffic) is not None:  # what carries any traffic of groups so busy carries this one
+        busiest = traffic.share * traffic.busiest_gbps * traffic.groups / spec.accelerators / spec.injection_gbps
+        yield partial(size_clos, replace(demand, bisection=max(demand.bisection, min(1.0, busiest))))
     for share in BEYOND:
         if share > demand.alltoall:
             yield partial(size_clos, replace(demand, alltoall=share))

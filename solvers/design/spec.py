@@ -7,12 +7,13 @@ the injection for alltoall, of half of it for allreduce, of full bisection for b
 from __future__ import annotations
 
 import re
+from math import inf
 from pathlib import Path
 from typing import Annotated, Any, Literal, NamedTuple
 
-from pydantic import BeforeValidator, Field, PlainSerializer, field_validator
+from pydantic import BeforeValidator, Field, PlainSerializer, field_validator, model_validator
 
-from solvers.design.forms.families import NAMES
+from solvers.design.forms.families import NAMES, USUAL
 from solvers.design.workloads import Workload
 from topologies.catalogue.catalogue import Catalogue, load_catalogue
 from topologies.racks import RackModel
@@ -70,6 +71,35 @@ class JobNeed(StrictModel):
     bandwidth: Bandwidth
 
 
+class Traffic(StrictModel):
+    """Gb/s from every group of accelerators to every other; groups are equal and in the order of the accelerators.
+
+    The part `share` of it has to be carried.
+    """
+
+    gbps: Annotated[tuple[tuple[Annotated[float, Field(ge=0)], ...], ...], Field(min_length=2)]
+    share: Positive = 1.0
+
+    @model_validator(mode="after")
+    def _rules(self) -> Traffic:
+        n = len(self.gbps)
+        if any(len(row) != n for row in self.gbps):
+            raise ValueError(f"must be a square table; give each of its {n} rows {n} numbers")
+        if any(row[k] for k, row in enumerate(self.gbps)) or not any(map(any, self.gbps)):
+            raise ValueError("must be 0 from a group to itself and not 0 everywhere; traffic within a group is free")
+        return self
+
+    @property
+    def groups(self) -> int:
+        """Groups of accelerators."""
+        return len(self.gbps)
+
+    @property
+    def busiest_gbps(self) -> float:
+        """The most that a group sends or receives."""
+        return max(*(sum(row) for row in self.gbps), *(sum(column) for column in zip(*self.gbps, strict=True)))
+
+
 class Resilience(StrictModel):
     """After the loss of any `failures` cables the cuts keep the share `keep` of their bandwidth."""
 
@@ -95,7 +125,7 @@ class DesignSpec(StrictModel):
     catalogue: str = "hammingmesh-2022"
     cabling: Literal["published", "rack"] | None = None
     rack: RackModel = RackModel()
-    families: Annotated[tuple[str, ...], Field(min_length=1)] = NAMES
+    families: Annotated[tuple[str, ...], Field(min_length=1)] = USUAL
     island: Count = 1  # accelerators of a server that NVLink joins
     island_gbps: Positive = 7200
     board: Count = 16  # most accelerators on one board
@@ -103,6 +133,7 @@ class DesignSpec(StrictModel):
     alltoall: Bandwidth | None = None
     allreduce: Bandwidth | None = None
     bisection: Bandwidth | None = None
+    traffic: Traffic | None = None
     profile: tuple[JobNeed, ...] = ()
     workloads: tuple[Workload, ...] = ()
     budget_usd: Positive | None = None
@@ -114,7 +145,7 @@ class DesignSpec(StrictModel):
     resilience: Resilience | None = None
     growth: Growth | None = None
     objective: Literal["cheapest", "best"] = "cheapest"
-    maximise: Literal["alltoall", "allreduce", "bisection"] = "alltoall"
+    maximise: Literal["alltoall", "allreduce", "bisection", "traffic"] = "alltoall"
     flexibility_mix: str = "mixed"
 
     @field_validator("families")
@@ -143,10 +174,17 @@ class DesignSpec(StrictModel):
     def _missing(self) -> list[str]:
         if self.objective == "best" and self.budget_usd is None:
             return ["objective=best needs a budget; state budget_usd"]
-        wanted = (self.alltoall, self.allreduce, self.bisection, self.profile, self.availability, self.resilience)
+        if self.maximise == "traffic" and self.traffic is None:
+            return ["maximise=traffic needs a traffic; state which"]
+        wanted = (
+            self.alltoall, self.allreduce, self.bisection, self.traffic, self.profile, self.availability,
+            self.resilience,
+        )  # fmt: skip
         timed = any(w.step_s for w in self.workloads)
         if self.objective == "cheapest" and not any(wanted) and not timed:
-            return ["nothing is asked of the fabric; state alltoall, allreduce, bisection, profile or a step_s"]
+            return [
+                "nothing is asked of the fabric; state alltoall, allreduce, bisection, traffic, profile or a step_s"
+            ]
         return []
 
     def _beyond(self) -> list[str]:
@@ -165,13 +203,35 @@ class DesignSpec(StrictModel):
             for j in self.profile
             if j.size > self.accelerators
         ]
+        if (traffic := self.traffic) is not None:
+            found += self._wrong_traffic(traffic)
         if self.growth and self.growth.accelerators <= self.accelerators:
             found.append(f"growth to {self.growth.accelerators} is no growth from {self.accelerators}; name more")
         return found
 
+    def _wrong_traffic(self, traffic: Traffic) -> list[str]:
+        if self.accelerators % traffic.groups:
+            return [f"traffic: {self.accelerators} accelerators are not {traffic.groups} equal groups; change one"]
+        most, asked = self.accelerators // traffic.groups * self.injection_gbps, traffic.busiest_gbps * traffic.share
+        if asked > most * (1 + 1e-9):
+            return [f"traffic: a group sends or receives {asked:g} Gb/s, more than the {most:g} Gb/s that it injects"]
+        return ["traffic cannot be told of a fabric that grows; leave out growth"] if self.growth else []
+
     def _misfits(self) -> list[str]:
         found = [(w.title, w.misfit(self.accelerators)) for w in self.workloads]
         return [f"workload {name}: {why}" for name, why in found if why]
+
+    @property
+    def most(self) -> float:
+        """The most there can be of what is to be maximised: injections, or the part of the traffic."""
+        return self.most_traffic if self.maximise == "traffic" else PEAKS[self.maximise]
+
+    @property
+    def most_traffic(self) -> float:
+        """The part of the traffic that the ports of the busiest accelerators carry, infinite without traffic."""
+        if self.traffic is None:
+            return inf
+        return self.accelerators // self.traffic.groups * self.injection_gbps / self.traffic.busiest_gbps
 
     @property
     def prices(self) -> Catalogue:

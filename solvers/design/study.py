@@ -6,6 +6,8 @@ from collections import OrderedDict
 from dataclasses import dataclass, field, replace
 from math import inf
 
+import numpy as np
+
 from solvers.bound import Bound
 from solvers.design.candidate import Candidate
 from solvers.design.mix import best_mix
@@ -50,11 +52,16 @@ class Study:
             candidate.done.add("forms")
             self._by_forms(candidate)
             return True
-        if pattern in candidate.done:
+        step = pattern if enough == inf else f"{pattern}, decided"
+        if {pattern, step} & candidate.done:
             return False
-        candidate.done.add(pattern)
+        candidate.done.add(step)
         if pattern == "bisection":
             return self._bisection(candidate, enough)
+        if pattern == "traffic":
+            self.solved.add(candidate.spec)
+            candidate.narrow(pattern, self._traffic(candidate, enough))
+            return True
         self.solved.add(candidate.spec)
         solve = self._alltoall if pattern == "alltoall" else self._allreduce
         candidate.narrow(pattern, solve(self.fabric(candidate), enough))
@@ -74,6 +81,20 @@ class Study:
         access = network.access_fraction()
         effort = replace(self.effort, decide=enough) if enough < inf else SKETCH
         return carried(network, alltoall(network), access, effort, self.seed).capped(access)
+
+    def _traffic(self, candidate: Candidate, enough: float) -> Bound:
+        """Return the part of the traffic that is carried: also by the ports of the accelerators."""
+        from solvers.demand import between_groups
+        from solvers.throughput import throughput
+
+        asked, n = self.spec.traffic, self.spec.accelerators
+        assert asked is not None
+        network = network_of(self.fabric(candidate))
+        host = np.arange(network.n_hosts)
+        group = np.where(host < n, host * asked.groups // n, -1)
+        effort = replace(self.effort, decide=enough) if enough < inf else self.effort
+        demand = between_groups(network, group, np.array(asked.gbps, np.float64))
+        return throughput(network, demand, effort, seed=self.seed).capped(self.spec.most_traffic)
 
     def _allreduce(self, fabric: Fabric, _: float) -> Bound:
         from solvers.allreduce import allreduce, whole_machine

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import itertools
+import json
 from dataclasses import replace
 from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from pydantic import ValidationError
 
 from solvers.bandwidth import bandwidth
 from solvers.design.candidate import Candidate, candidates
+from solvers.design.certificate import verify, write_certificate
 from solvers.design.design import design
 from solvers.design.facts import document
 from solvers.design.mix import best_mix, choose
@@ -302,3 +305,55 @@ def test_studies_narrow_bounds_only() -> None:
             after = c.bounds["alltoall"]
             assert before.lower <= after.lower <= after.upper <= before.upper
             before = after
+
+
+@pytest.fixture(scope="module")
+def few_ports(tmp_path_factory: pytest.TempPathFactory) -> str:
+    from topologies.catalogue.catalogue import FOLDER
+
+    file = tmp_path_factory.mktemp("catalogue") / "few-ports.toml"
+    text = (FOLDER / "hammingmesh-2022.toml").read_text()
+    file.write_text(text.replace("radix = 64", "radix = 6"))
+    return str(file)
+
+
+def test_free_form_is_never_worse_than_members_and_its_certificate_holds(few_ports: str, tmp_path: Any) -> None:
+    keys = {"accelerators": 24, "injection_gbps": 400, "catalogue": few_ports, "alltoall": 0.4}
+    members = ["jellyfish", "hyperx", "fat-tree"]
+    listed = design(spec(**keys, families=members), extras=False)
+    free = design(spec(**keys, families=[*members, "free-form"]), time_limit_s=8, extras=False)
+    assert free.winner is not None and listed.winner is not None
+    assert free.winner.cost_usd <= listed.winner.cost_usd
+    assert free.wiring.rows and free.counts["free-form"] >= 1
+    assert free.outcome.bound is not None and free.outcome.bound <= free.winner.cost_usd
+    made = next(c for c in [free.winner, *free.better] if c.family.name == "free-form")
+    assert bandwidth(build(made.spec)).fraction >= 0.4 * (1 - 1e-6)
+    write_certificate(tmp_path / "certificate.json", free)
+    assert all(check.holds for check in verify(tmp_path))
+    document_ = json.loads((tmp_path / "certificate.json").read_text())
+    document_["graphs"]["options"][0].update(least=10**6, bound=1e12)
+    document_["graphs"]["open_bound"] = free.winner.cost_usd
+    (tmp_path / "certificate.json").write_text(json.dumps(document_))
+    assert not all(check.holds for check in verify(tmp_path))
+
+
+def test_traffic_between_groups_is_carried_in_full_or_told_to_be_too_much(few_ports: str) -> None:
+    pairs = [[0.0] * 6 for _ in range(6)]
+    for a in range(3):  # groups talk in pairs
+        pairs[a][a + 3] = pairs[a + 3][a] = 800.0
+    keys = {"accelerators": 12, "injection_gbps": 400, "catalogue": few_ports, "families": ["free-form", "hyperx"]}
+    answer = design(spec(**keys, traffic={"gbps": pairs}), time_limit_s=6, extras=False)
+    assert answer.winner is not None and answer.winner.family.name == "free-form"
+    assert answer.winner.order.cables["aoc"] == 6, "two cables for each pair"
+    assert answer.outcome.status == "optimal" and answer.winner.bounds["traffic"].lower >= 1 - 1e-6
+    best = design(
+        spec(**keys, traffic={"gbps": pairs}, objective="best", maximise="traffic",
+             budget_usd=answer.winner.cost_usd - 600), time_limit_s=6, extras=False,
+    )  # fmt: skip
+    assert best.winner is None or best.winner.bounds["traffic"].lower < 1
+    for wrong, word in (({"gbps": [[0, 1], [1]]}, "square"), ({"gbps": [[1.0, 0], [0, 0]]}, "to itself")):
+        with pytest.raises(ValidationError, match=word):
+            DesignSpec.model_validate({"accelerators": 12, "injection_gbps": 400, "traffic": wrong})
+    for asked, word in (([[0, 9999], [0, 0]], "more than the 2400"), ([[0] * 4 + [1]] + [[0] * 5] * 4, "equal groups")):
+        with pytest.raises(BadInput, match=word):
+            spec(accelerators=12, injection_gbps=400, traffic={"gbps": asked})

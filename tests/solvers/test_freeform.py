@@ -114,7 +114,7 @@ def fewest_of_all(demand: FreeformDemand, wanted: float) -> int | None:
         number = sum(counts)
         cables = joined(len(demand.ports), (p for p, n in zip(pairs, counts, strict=True) for _ in range(n)))
         fits = number <= demand.cables and (cables.sum(axis=1) <= demand.ports).all()
-        if fits and (best is None or number < best) and value(demand, cables)[0] >= wanted * (1 + 1e-6):
+        if fits and (best is None or number < best) and value(demand, cables)[0] >= wanted * (1 - 1e-6):
             best = number
     return best
 

@@ -32,7 +32,18 @@ class Design:
 
     def as_dict(self) -> dict[str, Any]:
         """Return everything as plain data; `points` are what figures show beside the front."""
-        return {**self.facts, "folder": self.folder and str(self.folder), "wall_s": self.wall_s}
+        return {
+            **self.facts, "folder": self.folder and str(self.folder), "runtime_s": self.runtime_s, "wall_s": self.wall_s
+        }  # fmt: skip
+
+    @property
+    def runtime_s(self) -> dict[str, float]:
+        """Seconds of each model: trees sized, graphs searched, the family selected."""
+        answer = self.answer
+        return {
+            "clos": answer.sizing.runtime_s, "free_form": answer.wiring.runtime_s,
+            "selection": answer.selection.outcome.runtime_s,
+        }  # fmt: skip
 
 
 def design(
@@ -64,13 +75,12 @@ def design(
 
     with RunFolder(out, "design", seed, None, force) as folder:
         answer = solve(plan, seed, time_limit_s, True, say)
-        facts = document(answer)
-        write_run(folder, answer, facts, say)
-        if answer.outcome.interrupted:
+        facts = write_run(folder, answer, document(answer), say)
+        if facts["interrupted"]:
             folder.end_as("partial", ["interrupted"])
-        wall_s = time.perf_counter() - began
-        folder.write_json("perf.json", {"wall_s": wall_s})
-        return Design(facts, answer, folder.target, wall_s)
+        done = Design(facts, answer, folder.target, time.perf_counter() - began)
+        folder.write_json("perf.json", {"wall_s": done.wall_s, "runtime_s": done.runtime_s})
+        return done
 
 
 def verify(folder: str | Path, *, say: Say | None = None) -> list[Check]:

@@ -17,15 +17,22 @@ MANY_HOSTS, PROFILE_HOSTS = 8_000, 40_000
 """Accelerators from which on the locality profile of the winner has fewer steps, and up to which it is found."""
 
 
-def write_run(folder: RunFolder, answer: Answer, facts: Facts, say: Callable[[str], None] | None = None) -> None:
-    """Write spec.yaml, summary.json, the certificate, the figures and report.html."""
+def write_run(folder: RunFolder, answer: Answer, facts: Facts, say: Callable[[str], None] | None = None) -> Facts:
+    """Write spec.yaml, summary.json, the certificate, the figures and report.html; return the facts.
+
+    Ctrl-C leaves out the locality profile and is told in the facts.
+    """
     from solvers.design.certificate import write_certificate
 
     folder.write_spec(answer.study.spec.model_dump(mode="json", exclude_unset=True))
-    profile = _profile(answer, say)
+    try:
+        profile = _profile(answer, say)
+    except KeyboardInterrupt:
+        profile, facts = [], {**facts, "interrupted": True}
     folder.write_json("summary.json", {**facts, "profile": profile})
     write_certificate(folder.path("certificate.json"), answer)
     write_pages(folder, facts, profile)
+    return facts
 
 
 def _profile(answer: Answer, say: Callable[[str], None] | None) -> list[list[Any]]:
@@ -56,6 +63,7 @@ def write_pages(folder: RunFolder, facts: Facts, profile: list[list[Any]]) -> No
     else:
         _comparison(page, folder, facts)
         _trees(page, facts)
+        _graphs(page, facts)
         _limits(page, facts)
         _steps(page, facts)
         if profile:
@@ -153,6 +161,23 @@ def _trees(page: Report, facts: Facts) -> None:
         [[t["levels"], t["planes"], t["spec"], t["switches"], f"{t['cost_usd']:,.0f}",
           f"{t['cost_usd'] / least:.2f} x", _gbps(t, "alltoall"),
           {True: "yes", False: "no", None: "not looked at"}[t["holds"]]] for t in facts["trees"]],
+    )  # fmt: skip
+
+
+def _graphs(page: Report, facts: Facts) -> None:
+    """Tell how the searches over free-form graphs ended."""
+    if not facts["free_form"]:
+        return
+    page.heading("Free-form fabrics")
+    page.paragraph(
+        "The best graph found for each number of switches that promised more than what was found before, and what no "
+        "graph of so many switches can beat: the least cost, or the most of what was to be maximised."
+    )
+    page.table(
+        ("switches", "accelerators each", "cables of a plane", "status", "found", "bound", "gap"),
+        [[r["switches"], r["hosts_per_switch"], "-" if r["cables"] is None else r["cables"], r["status"],
+          *("-" if r[k] is None else f"{r[k]:,.6g}" for k in ("objective", "bound")),
+          "-" if r["gap"] is None else f"{r['gap']:.1%}"] for r in facts["free_form"]],
     )  # fmt: skip
 
 

@@ -94,6 +94,7 @@ def _print_best(facts: dict[str, Any] | Any, best: dict[str, Any]) -> None:
         "power": None if best["power_w"] is None else f"{best['power_w'] / 1000:,.1f} kW",
         "alltoall": _gbps(best["alltoall"]),
         "allreduce": _gbps(best["allreduce"]),
+        "traffic": best["traffic"] and f"{best['traffic']['lower']:.1%} of it carried ({best['traffic']['method']})",
         "limited by": best["limited_by"],
         "step times": ", ".join(f"{s['workload']} {s['total_s']:.3g} s" for s in best["steps"] if s["total_s"]) or None,
         "proof": f"{better:,} better of {facts['candidates']:,} candidates excluded by bounds; "

@@ -54,5 +54,9 @@ FAMILIES: Mapping[str, Family] = {family.name: family for family in _ALL}
 SIZED = Family("clos", lambda wish: iter(()), clos.forms, clos.proven)
 """Trees whose counts, parts and rates are all free: too many to list, so the best are computed (`design.sized`)."""
 
-NAMES = (*FAMILIES, SIZED.name)
-"""All that a specification may name."""
+WIRED = Family("free-form", lambda wish: iter(()), routers.free_forms, routers.free_forms)
+"""Switches joined in any way, found by a search that takes its time (`design.wiring`), so only where it is named."""
+
+USUAL = (*FAMILIES, SIZED.name)
+NAMES = (*USUAL, WIRED.name)
+"""All that a specification may name; the usual ones are allowed where it names none."""

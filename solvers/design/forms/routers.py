@@ -11,7 +11,7 @@ from typing import Any
 
 from solvers.bound import Bound
 from solvers.design.forms.base import Forms, Lane, Wish, allreduce_unknown, bisection_of, by_distance, steps
-from topologies.families import jellyfish, polarfly, slimfly, xpander
+from topologies.families import free_form, jellyfish, polarfly, slimfly, xpander
 from topologies.families.base import FamilyModel, ceil_div
 
 
@@ -95,6 +95,16 @@ def random_forms(p: jellyfish.Parameters | xpander.Parameters) -> Forms:
         near.append(k)
         k *= p.degree - 1
     return _forms(p, p.hosts_per_switch, p.switches, p.degree, near)
+
+
+def free_forms(p: free_form.Parameters) -> Forms:
+    """Return the bounds of a free-form fabric, by the cables of its least joined switch."""
+    least, h = int(free_form.cables(p).sum(axis=1).min()), p.hosts_per_switch
+    hosts = h * p.switches
+    alltoall = Bound(0.0, least * (hosts - 1) / (h * (hosts - h)), "what leaves a switch")
+    return Forms(
+        hosts, p.gbps * p.planes, alltoall, allreduce_unknown(hosts), bisection_of(alltoall, hosts), p.switches, h
+    )  # fmt: skip
 
 
 def _forms(p: FamilyModel, hosts_per_router: int, routers: int, degree: float, near: list[int]) -> Forms:

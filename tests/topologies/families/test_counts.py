@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from topologies.families import free_form
 from topologies.metrics import distances
 from topologies.registry import build
 from uet.base.errors import BadInput
@@ -175,6 +176,18 @@ def test_random_graphs_are_regular_simple_and_connected(keys, seed):
     assert distances(fabric).unreachable_pairs == 0
     again = build(f"jellyfish:{keys},hosts_per_switch=2,seed={seed}")
     assert np.array_equal(again.ports, fabric.ports)
+
+
+def test_free_form():
+    fabric = build("free-form:switches=4,hosts_per_switch=2,graph=1123.2.3,gbps=100")
+    assert (fabric.n_hosts, fabric.n_switches, between_switches(fabric)) == (8, 4, 6)
+    assert fabric.order.cables == {"dac": 8, "aoc": 6} and distances(fabric).router_diameter == 2
+    parameters = free_form.Parameters(switches=4, hosts_per_switch=2, graph="1123.2.3")
+    assert free_form.graph_text(free_form.cables(parameters)) == "1123.2.3"
+    for keys, word in (("graph=1.2", "2 lists for 4"), ("graph=1.0.3", "switch 1 with '0'"),
+                       ("graph=1.2.3,radix=3", "nearest: radix=4")):  # fmt: skip
+        with pytest.raises(BadInput, match=word):
+            build(f"free-form:switches=4,hosts_per_switch=2,{keys}")
 
 
 def test_xpander():
