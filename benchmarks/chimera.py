@@ -4,10 +4,10 @@ python benchmarks/chimera.py
 
 The setting of Li and Hoefler, "Chimera", SC21, section 4, as recalled: GPT-2 with 64 layers (1.39 billion
 parameters), samples of 632 tokens, on 512 to 2,048 nodes of Piz Daint with one P100 of 16 GB each, as many samples per
-step as nodes. Every schedule takes the number of stages, the microbatch and, only if memory asks for it, the repeated forward pass that
-make it fastest by the step model. PipeDream-2BW has no bubbles and two versions of the parameters. PipeDream adds
-up gradients after every microbatch, which is as many samples per step as it can take, and stage i keeps D - i
-versions. Words are of 4 bytes.
+step as nodes. Every schedule takes the number of stages, the microbatch and, only if memory asks for it, the
+repeated forward pass that make it fastest by the step model. PipeDream-2BW has no bubbles and two versions of the
+parameters. PipeDream adds up gradients after every microbatch, which is as many samples per step as it can take,
+and stage i keeps D - i versions. Words are of 4 bytes.
 """
 
 from __future__ import annotations
