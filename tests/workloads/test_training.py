@@ -6,13 +6,14 @@ from uet.base.spec import check
 from uet.schedule.check import problems
 from uet.schedule.goal.blocks import to_schedule
 from uet.schedule.model import SEND, Schedule
+from uet.workloads.coarse import CoarseSchedule
 from uet.workloads.hardware import HARDWARE, Hardware
 from uet.workloads.models.presets import PRESETS
 from uet.workloads.parallelism import Parallelism
 from uet.workloads.programs import Programs
 from uet.workloads.step import StepModel
 from uet.workloads.training import StepSchedule
-from uet.workloads.volumes import volumes
+from uet.workloads.volumes import step_communications, volumes
 
 DEALS = [
     ("llama3-8b", 4, 4, {"tp": 2, "pp": 2, "dp": 2, "sequence_parallel": True, "zero": 1}),
@@ -39,7 +40,7 @@ def test_the_schedule_moves_what_the_volumes_say(name: str, layers: int, batch: 
     sends = schedule.operations[schedule.operations["kind"] == SEND]
     moved = volumes(programs.model, programs.how, batch)
     assert sends["bytes"].sum() == sum(moved.total_bytes.values())
-    assert len(sends) == StepSchedule(programs).messages(batch)
+    assert len(sends) == StepSchedule(programs).messages()
 
 
 @pytest.mark.parametrize(("name", "layers", "batch", "deal"), [d for d in DEALS if d[3].get("zero") != 3])
@@ -70,5 +71,27 @@ def test_another_algorithm_of_the_library() -> None:
     chosen = StepSchedule(programs, {"allreduce": "rabenseifner"})
     schedule = to_schedule("x", chosen.blocks())
     sends = schedule.operations["kind"] == SEND
-    assert np.count_nonzero(sends) == chosen.messages(4) < StepSchedule(programs).messages(4)
+    assert np.count_nonzero(sends) == chosen.messages() < StepSchedule(programs).messages()
     assert problems(schedule) == []
+
+
+@pytest.mark.parametrize(("name", "layers", "batch", "deal"), DEALS)
+def test_a_coarse_step_moves_the_same_between_islands(
+    name: str, layers: int, batch: int, deal: dict[str, object]
+) -> None:
+    apart = HARDWARE["h100"].model_copy(update={"island": 2})
+    how = check(Parallelism, deal, "how")
+    programs = Programs(PRESETS[name].with_layers(layers), how, apart, batch)
+    coarse = CoarseSchedule(programs)
+    schedule = to_schedule(name, coarse.blocks())
+    assert problems(schedule) == []
+    run_loggops(schedule, LogGOPS(eager_bytes=0)).check()
+    sends = schedule.operations[schedule.operations["kind"] == SEND]
+    assert len(sends) == coarse.messages() < StepSchedule(programs).messages()
+    leaving = sum(
+        times * c.sent_bytes * (how.ranks // how.pp)
+        for stage in range(how.pp)
+        for c, times in step_communications(programs.model, how, batch, stage)
+        if c.kind == "p2p" or how.leaves_islands(c.group, apart.island)[1]
+    )
+    assert sends["bytes"].sum() == pytest.approx(float(leaving), abs=len(sends))  # rounded to a byte a message

@@ -14,7 +14,6 @@ from uet.base.errors import BadInput, nearest
 if TYPE_CHECKING:
     from uet.schedule.goal.blocks import Blocks
     from uet.workloads.models.transformer import Transformer
-    from uet.workloads.training import StepSchedule
 
 Say = Callable[[str], None]
 
@@ -118,6 +117,7 @@ def make_llm(
     hardware: str | Path | None = None,
     algorithms: Mapping[str, str] | None = None,
     reduce_ps_per_byte: float = 0.0,
+    coarse: bool = False,
     file: str | Path | None = None,
     force: bool = False,
     say: Say | None = None,
@@ -128,8 +128,10 @@ def make_llm(
     is left open is as the model was trained, or usual (`uet.workloads.recipes`). `ranks` checks the product of tp,
     cp, pp and dp, or gives dp if that is left out. `layers` keeps so many of them without embedding and head, and
     `microbatches` so many, with messages of unchanged size. `hardware` names a known accelerator or a file.
-    `algorithms` are names of the library by collective. Raises BadInput for whatever does not fit.
+    `algorithms` are names of the library by collective; `coarse` writes few operations instead, for the flow level
+    (`uet.workloads.coarse`), and `messages` are those. Raises BadInput for whatever does not fit.
     """
+    from uet.workloads.coarse import CoarseSchedule
     from uet.workloads.hardware import find_hardware
     from uet.workloads.memory import memory
     from uet.workloads.models.presets import find_model
@@ -153,10 +155,15 @@ def make_llm(
     moved = volumes(resized, how, batch)
     steps = StepModel(resized, how, accelerator)
     time = steps.step(batch)
-    schedule = StepSchedule(Programs(resized, how, accelerator, batch), chosen, reduce_ps_per_byte)
-    messages = schedule.messages(batch)
+    programs = Programs(resized, how, accelerator, batch)
+    schedule: StepSchedule | CoarseSchedule
+    if coarse:
+        schedule = CoarseSchedule(programs)
+    else:
+        schedule = StepSchedule(programs, chosen, reduce_ps_per_byte)
+    messages = schedule.messages()
     if path is not None:
-        _write(schedule, path, messages, say)
+        _write(schedule.blocks(), path, messages, say)
     rate = time.model_flop / time.total_s / how.ranks
     return TrainingStep(
         model=resized.name,
@@ -227,7 +234,7 @@ def _only(microbatches: int, deal: Mapping[str, Any]) -> int:
     return microbatches * int(deal.get("dp", 1)) * int(deal.get("micro_batch", 1))
 
 
-def _write(schedule: StepSchedule, path: Path, messages: int, say: Say | None) -> None:
+def _write(blocks: Iterator[Blocks], path: Path, messages: int, say: Say | None) -> None:
     from uet.schedule.goal import write_batches
 
     if messages > MOST_MESSAGES:
@@ -235,7 +242,7 @@ def _write(schedule: StepSchedule, path: Path, messages: int, say: Say | None) -
             f"{path}: the step has {messages:,} messages, more than the {MOST_MESSAGES:,} that a file can have; keep "
             "some of them with layers and microbatches"
         )
-    write_batches(_told(schedule.blocks(), say), path)
+    write_batches(_told(blocks, say), path)
 
 
 def _told(batches: Iterable[Blocks], say: Say | None) -> Iterator[Blocks]:

@@ -51,12 +51,16 @@ def _degree(name: str, what: str) -> Callable[[Any], Any]:
     "--reduce-ps-per-byte", metavar="PS", type=click.FloatRange(0), default=0.0, show_default=True,
     help="What reductions take; they become calcs.",
 )  # fmt: skip
+@click.option(
+    "--coarse", is_flag=True, help="Write few operations, for the flow level: islands as computing, rings as a message."
+)
 @click.option("--out", "file", metavar="FILE", help="Write the step as .goal (text) or .bin.")
 @shared("json", "quiet", "force", "verbose")
 def llm(
     model: str, ranks: int | None, global_batch: int | None, sequence: int | None, layers: int | None,
     microbatches: int | None, hardware: str | None, algorithms: tuple[str, ...], settings: tuple[str, ...],
-    reduce_ps_per_byte: float, file: str | None, as_json: bool, quiet: bool, force: bool, verbose: bool, **deal: Any,
+    reduce_ps_per_byte: float, coarse: bool, file: str | None, as_json: bool, quiet: bool, force: bool, verbose: bool,
+    **deal: Any,
 ) -> None:  # fmt: skip
     """Report a training step of a language model, and write it as a GOAL file with --out.
 
@@ -70,8 +74,8 @@ def llm(
     with working(quiet, verbose) as say:
         found = uet.make_llm(
             model, parallelism, global_batch=global_batch, ranks=ranks, sequence=sequence, layers=layers,
-            microbatches=microbatches, hardware=hardware, reduce_ps_per_byte=reduce_ps_per_byte, file=file, force=force,
-            algorithms=parse_settings(algorithms, "--algorithm", "allreduce=ring"), say=say,
+            microbatches=microbatches, hardware=hardware, reduce_ps_per_byte=reduce_ps_per_byte, coarse=coarse,
+            file=file, force=force, algorithms=parse_settings(algorithms, "--algorithm", "allreduce=ring"), say=say,
         )  # fmt: skip
     finish("workload.make", found.as_dict(), as_json)
     if not as_json:

@@ -65,7 +65,7 @@ class Programs:
 
     def __init__(self, model: Transformer, how: Parallelism, hardware: Hardware, batch: int) -> None:
         """Check that all fits."""
-        self.model, self.how, self.hardware = model, how, hardware
+        self.model, self.how, self.hardware, self.batch = model, how, hardware, batch
         self.times = StepModel(model, how, hardware)
         self.table = pipeline(how.schedule, how.pp, how.microbatches(batch), how.chunks)
         self.layers_of = how.layers_of(model)

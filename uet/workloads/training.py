@@ -27,11 +27,11 @@ from uet.workloads.volumes import SHARES, Communication, copies, hosted, step_co
 
 ALGORITHMS = {"allreduce": "ring", "reducescatter": "ring", "allgather": "ring", "alltoall": "direct"}
 """Algorithms of the collectives unless others are named."""
-_GROUPS = ("tp", "cp", "ep", "replica", "expert-replica", "ends")
-_TAGS = 2**24
+GROUPS = ("tp", "cp", "ep", "replica", "expert-replica", "ends")
+TAGS = 2**24
 """Tags of each kind of group; those of messages between stages come after them."""
-_BATCH_NODES = 500_000
-_NS_PER_S = 1e9
+BATCH_NODES = 500_000
+NS_PER_S = 1e9
 _MOST_SENDS = 5_000_000
 _ALL_TO_EACH = ("ring", "direct", "linear", "pairwise", "spread")
 """Algorithms in which every member sends at least as many messages as there are others."""
@@ -79,10 +79,10 @@ class StepSchedule:
         batch: list[tuple[Records, Records]] = []
         first = held = 0
         for rank in range(n_ranks):
-            batch.append(_Rank(self, rank).written())
+            batch.append(RankWriter(self, rank).written())
             held += len(batch[-1][0])
-            if held >= _BATCH_NODES or rank == n_ranks - 1:
-                yield _joined(n_ranks, first, batch)
+            if held >= BATCH_NODES or rank == n_ranks - 1:
+                yield joined(n_ranks, first, batch)
                 batch, first, held = [], rank + 1, 0
 
     def template(self, c: Communication) -> _Template:
@@ -96,11 +96,11 @@ class StepSchedule:
             )
         return _template(c.kind, name, c.members, c.vector_bytes, self.reduce_ps_per_byte)
 
-    def messages(self, batch: int) -> int:
+    def messages(self) -> int:
         """Return how many messages all ranks send in a step, without writing it."""
         how, total = self.programs.how, 0.0
         for stage in range(how.pp):
-            for c, times in step_communications(self.programs.model, how, batch, stage):
+            for c, times in step_communications(self.programs.model, how, self.programs.batch, stage):
                 total += times * (how.ranks // how.pp) * self._sends(c)
         return round(total)
 
@@ -113,13 +113,14 @@ class StepSchedule:
         return np.count_nonzero(self.template(c).blocks.nodes["type"] == GOAL_SEND) / c.members
 
 
-def _joined(n_ranks: int, first: int, batch: list[tuple[Records, Records]]) -> Blocks:
+def joined(n_ranks: int, first: int, batch: list[tuple[Records, Records]]) -> Blocks:
+    """Return the nodes and edges of consecutive ranks as one batch."""
     nodes, edges = ([pair[k] for pair in batch] for k in (0, 1))
     edge_of, node_of = (np.cumsum([0, *(len(rows) for rows in part)]) for part in (edges, nodes))
     return Blocks(n_ranks, first, np.concatenate(nodes), np.concatenate(edges), node_of, edge_of)
 
 
-class _Rank:
+class RankWriter:
     """Writes the block of one rank. `tail` ends its chain of work, `aside` that of processor 1."""
 
     def __init__(self, schedule: StepSchedule, rank: int) -> None:
@@ -184,8 +185,8 @@ class _Rank:
             for c in self.programs.gradients(part).after:
                 self.tail = self._collective(c, (self.tail,), 0)
 
-    def _calc(self, seconds: float, after: tuple[int, ...]) -> int:
-        return self._single(GOAL_CALC, round(seconds * _NS_PER_S), after, 0)
+    def _calc(self, seconds: float, after: tuple[int, ...], cpu: int = 0) -> int:
+        return self._single(GOAL_CALC, round(seconds * NS_PER_S), after, cpu)
 
     def _single(self, kind: int, size: int, after: tuple[int, ...], cpu: int, peer: int = 0, tag: int = 0) -> int:
         row = NODE.zeros(1)
@@ -209,14 +210,18 @@ class _Rank:
         each other.
         """
         stage = self.programs.table.rank_of(hop.part, slot.up)
-        peer = self.rank + (stage - self.places["pp"]) * self.how.strides()["pp"]
+        peer = self._rank_of(stage)
         target = hop.part if hop.send else slot.part
-        tag = len(_GROUPS) * _TAGS + (slot.microbatch * self.how.parts + target) * 2 + (slot.kind == "f")
+        tag = len(GROUPS) * TAGS + (slot.microbatch * self.how.parts + target) * 2 + (slot.kind == "f")
         if hop.send:
             self._single(GOAL_SEND, self.programs.hop_bytes(), (self.tail,), 0, peer, tag)
         else:
             received = self._single(GOAL_RECV, self.programs.hop_bytes(), (), 0, peer, tag)
             self.tail = self._calc(0.0, (self.tail, received))
+
+    def _rank_of(self, stage: int) -> int:
+        """Return the rank of this one's pipeline at a stage."""
+        return self.rank + (stage - self.places["pp"]) * self.how.strides()["pp"]
 
     def _collective(self, c: Communication, after: tuple[int, ...], cpu: int) -> int:
         """Add this rank's part in a collective, and a calc of no time that ends it; return the calc's number."""
@@ -233,19 +238,19 @@ class _Rank:
     def _placed(self, c: Communication, cpu: int) -> tuple[Records, Records, Index, Index]:
         """Return this rank's operations of a collective, with the ranks of its group for peers."""
         if c.group not in self.members:
-            self.members[c.group] = _members(self.how, c.group, self.rank, self.places["pp"])
+            self.members[c.group] = members_of(self.how, c.group, self.rank, self.places["pp"])
         members, template = self.members[c.group], self.schedule.template(c)
         place = int(np.flatnonzero(members == self.rank)[0])
         nodes, edges = template.of(place)
         nodes = nodes.copy()
         messages = nodes["type"] != GOAL_CALC
         nodes["peer"][messages] = members[nodes["peer"][messages]]
-        nodes["tag"][messages] += _GROUPS.index(c.group) * _TAGS
+        nodes["tag"][messages] += GROUPS.index(c.group) * TAGS
         nodes["cpu"] = cpu
         return nodes, edges, template.roots[place], template.leaves[place]
 
 
-def _members(how: Parallelism, group: str, rank: int, stage: int) -> NDArray[np.int64]:
+def members_of(how: Parallelism, group: str, rank: int, stage: int) -> NDArray[np.int64]:
     """Return the ranks of a group in order, of both copies of the model where there are two."""
     stride = how.strides()["pp"]
     if group not in ("replica", "expert-replica") or copies(how) == 1:
