@@ -99,15 +99,11 @@ class _CoarseWriter(RankWriter):
 
     def _calc(self, seconds: float, after: tuple[int, ...], cpu: int = 0) -> int:
         """Add a calc, or lengthen the one that it follows if nothing stands between."""
-        before = self.nodes[-1] if self.nodes else None
-        if (
-            before is not None
-            and after == (self.n - 1,)
-            and before["type"][-1] == GOAL_CALC
-            and before["cpu"][-1] == cpu
-        ):
-            before["size"][-1] += round(seconds * NS_PER_S)
-            return self.n - 1
+        if self.nodes and after == (self.n - 1,):
+            last = self.nodes[-1]
+            if last["type"][-1] == GOAL_CALC and last["cpu"][-1] == cpu:
+                last["size"][-1] += round(seconds * NS_PER_S)
+                return self.n - 1
         return super()._calc(seconds, after, cpu)
 
     def _collective(self, c: Communication, after: tuple[int, ...], cpu: int) -> int:
