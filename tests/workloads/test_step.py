@@ -77,6 +77,8 @@ def test_llama_405b_interleaves_chunks_of_one_layer_unless_told() -> None:
     assert (how.schedule, how.chunks, batch) == ("interleaved", 8, 2048)
     how, _ = complete(model, {**deal, "schedule": "1f1b"}, None)
     assert (how.schedule, how.chunks) == ("1f1b", 1)
+    how, _ = complete(model, {**deal, "chunks": 4}, None)
+    assert (how.schedule, how.chunks) == ("interleaved", 4)
 
 
 def test_a_file_describes_hardware_by_what_differs(tmp_path: Path) -> None:

@@ -240,7 +240,7 @@ def _write(blocks: Iterator[Blocks], path: Path, messages: int, say: Say | None)
     if messages > MOST_MESSAGES:
         raise BadInput(
             f"{path}: the step has {messages:,} messages, more than the {MOST_MESSAGES:,} that a file can have; keep "
-            "some of them with layers and microbatches"
+            "some of them with layers and microbatches, or write it coarse"
         )
     write_batches(_told(blocks, say), path)
 

@@ -8,14 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, cached_property
 
 from uet.workloads import compute
 from uet.workloads.hardware import Hardware
 from uet.workloads.models.transformer import Transformer
 from uet.workloads.parallelism import Parallelism
 from uet.workloads.pipelines.library import PIPELINES, pipeline
-from uet.workloads.pipelines.table import Slot
+from uet.workloads.pipelines.table import PipelineTable, Slot
 from uet.workloads.step import StepModel
 from uet.workloads.volumes import (
     BACKWARD,
@@ -67,9 +67,13 @@ class Programs:
         """Check that all fits."""
         self.model, self.how, self.hardware, self.batch = model, how, hardware, batch
         self.times = StepModel(model, how, hardware)
-        self.table = pipeline(how.schedule, how.pp, how.microbatches(batch), how.chunks)
         self.layers_of = how.layers_of(model)
         self.actions = cache(self._actions)
+
+    @cached_property
+    def table(self) -> PipelineTable:
+        """The pipeline's table of all microbatches."""
+        return pipeline(self.how.schedule, self.how.pp, self.how.microbatches(self.batch), self.how.chunks)
 
     def slots(self, stage: int) -> tuple[Slot, ...]:
         """Return what a stage works on, in order."""

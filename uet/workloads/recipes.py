@@ -72,6 +72,8 @@ def complete(model: Transformer, given: Mapping[str, Any], batch: int | None) ->
     """
     recipe = recipe_of(model)
     stated = {key: value for key, value in given.items() if value is not None}
+    if str(stated.get("chunks", 1)) != "1":
+        stated.setdefault("schedule", "interleaved")
     how = check(Parallelism, {**recipe.others, **stated}, model.name)
     batch = recipe.batch if batch is None else batch
     if how.tp == 1 and "sequence_parallel" not in stated:
