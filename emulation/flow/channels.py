@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from emulation.flow.walker import Ints, Reals, Say, Walker
 from emulation.packet.probe import PS_PER_BYTE_GBPS
 from topologies.fabric import Fabric
+from uet.base.tables import Records
 
 _ODD = np.uint64(0x9E3779B97F4A7C15)
 
@@ -80,3 +81,13 @@ def binding(first: Ints, resource: Ints, share: Reals, capacity: Reals) -> NDArr
     fills = needed > capacity * (1 + 1e-9)
     fills[resource[tightest]] = True
     return fills[resource]
+
+
+def port_loads(fabric: Fabric, channels: Channels, sent: Reals) -> Records:
+    """Return a row per port: `sent_bytes` if the pairs have sent so many wire bytes [n_pairs], and its rate."""
+    c = channels
+    loads = np.bincount(c.resource, c.share * np.repeat(sent, np.diff(c.first)), len(c.capacity))
+    rows = np.zeros(len(fabric.ports), dtype=[("sent_bytes", "f8"), ("gbps", "f8")])
+    rows["sent_bytes"] = np.where(c.port_resource >= 0, np.append(loads, 0.0)[c.port_resource], 0.0)
+    rows["gbps"] = fabric.links["gbps"][fabric.ports["link"]]
+    return rows

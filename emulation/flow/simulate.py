@@ -3,49 +3,30 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
-from emulation.flow.channels import Channels
-from emulation.flow.state import CHANNEL, CLOCK, ENTRY, FLOW, LEVELS, REGION, RESOURCE, TIMES, TOUCHED
+from emulation.flow.channels import port_loads
+from emulation.flow.options import PACKET_ONLY, FlowSettings, complete_values, path_count
+from emulation.flow.ring import RingSimulation
 from emulation.flow.traffic import merged_traffic, traffic_of
 from emulation.flow.walker import Say
+from emulation.flow.world import world_of
 from emulation.operations import FINISHED, PAUSED, STUCK, TIME_UP
-from emulation.packet.probe import longest_path
-from emulation.packet.settings import resolve
 from emulation.results import FLOW_FIELDS, Result, peak_rss_bytes, percentiles, unfinished
 from topologies.fabric import Fabric
-from uet.base.errors import BadInput, NoAnswer, nearest
-from uet.base.heap import HEAP
-from uet.base.jit import World
+from uet.base.errors import NoAnswer
 from uet.base.tables import Records
-from uet.schedule.model import CALC, Schedule
-from uet.schedule.works import EqualAllToAll
-from uet.transport.settings import fill
+from uet.schedule.equal import EqualAllToAll, EqualRing
+from uet.schedule.model import Schedule
 
 EVENTS_PER_CALL = 100_000
 """Events between two looks at the clock and at Ctrl-C."""
 
 NO_END_PS = 2**61
 
-SPRAYING = ("mixed", "reps", "bitmap")
-"""Balancers that keep away from full paths: at flow level their traffic spreads evenly over all of them."""
-
-PORT_FIELDS = (("sent_bytes", "f8"), ("gbps", "f8"))
-
-
-@dataclass(frozen=True)
-class FlowSettings:
-    """How to run: profile, balancer, seed, overrides of settings, end of simulated time."""
-
-    profile: str = "uet-1.0"
-    balancer: str = "mixed"
-    seed: int = 1
-    overrides: Mapping[str, float] = field(default_factory=dict)
-    end_ps: int | None = None
+Todo = Schedule | EqualAllToAll | EqualRing
 
 
 class FlowSimulation:
@@ -60,7 +41,7 @@ class FlowSimulation:
         """
         started = time.process_time()
         self.fabric, self.options = fabric, settings
-        self.values = _values(fabric, settings)
+        self.values = complete_values(fabric, settings)
         n_paths = path_count(settings.balancer, self.values)
         if isinstance(work, Schedule):
             self.traffic = traffic_of(fabric, work, self.values, n_paths, settings.seed, say)
@@ -102,9 +83,14 @@ class FlowSimulation:
 
     def result(self) -> Result:
         """Collect flows, ports and totals of what has happened so far."""
-        flows = self._flows()
+        flows, messages = self._flows(), self.world.tables["message"]
+        wire = np.where(messages["arrive_ps"] >= 0, messages["wire_bytes"], 0)
+        channels = self.traffic.channels
+        sent = np.bincount(messages["channel"], wire, len(channels.source)).astype(np.float64)
         done_ps = self.world.tables["operations"].tables["step"]["done_ps"].copy()
-        return Result(flows, self._ports(), done_ps, self._totals(flows), self.status, self.values, None)
+        return Result(
+            flows, port_loads(self.fabric, channels, sent), done_ps, self._totals(flows), self.status, self.values, None
+        )
 
     def _flows(self) -> Records:
         messages, traffic = self.world.tables["message"], self.traffic
@@ -116,17 +102,6 @@ class FlowSimulation:
         rows["packets"], rows["count"] = traffic.packets(self.values)[begun], traffic.count[begun]
         rows["start_ps"], rows["finish_ps"] = mine["start_ps"], mine["finish_ps"]
         rows["fct_ps"] = np.where(mine["finish_ps"] >= 0, mine["finish_ps"] - mine["start_ps"], -1)
-        return rows
-
-    def _ports(self) -> Records:
-        """Return the bytes that the messages which have arrived left on every port."""
-        messages, c = self.world.tables["message"], self.traffic.channels
-        wire = np.where(messages["arrive_ps"] >= 0, messages["wire_bytes"], 0)
-        sent = np.bincount(messages["channel"], wire, len(c.source))
-        loads = np.bincount(c.resource, c.share * np.repeat(sent, np.diff(c.first)), len(c.capacity))
-        rows = np.zeros(len(self.fabric.ports), dtype=list(PORT_FIELDS))
-        rows["sent_bytes"] = np.where(c.port_resource >= 0, np.append(loads, 0.0)[c.port_resource], 0.0)
-        rows["gbps"] = self.fabric.links["gbps"][self.fabric.ports["link"]]
         return rows
 
     def _totals(self, flows: Records) -> dict[str, Any]:
@@ -149,84 +124,38 @@ class FlowSimulation:
         }
 
 
-PACKET_ONLY = ("retransmissions", "trims", "drops", "ecn_marks", "pauses", "rto", "acks", "nacks", "packet_hops")
-"""Totals of the packet simulator that fluids do not have."""
+def flow_simulation(
+    fabric: Fabric, work: Todo, settings: FlowSettings, say: Say | None = None
+) -> FlowSimulation | RingSimulation:  # fmt: skip
+    """Return the run of a work, before its first event; see `FlowSimulation` and `RingSimulation`."""
+    if isinstance(work, EqualRing):
+        return RingSimulation(fabric, work, settings, say)
+    return FlowSimulation(fabric, work, settings, say)
 
 
-def path_count(balancer: str, values: Mapping[str, float]) -> int:
-    """Return over how many drawn paths a pair's traffic goes, 0 for all; BadInput for balancers it knows nothing of."""
-    entropies = int(values["lb.entropies"])
-    if balancer == "ecmp" or entropies == 1:
-        return 1
-    if balancer == "oblivious":
-        return entropies
-    if balancer in SPRAYING:
-        return 0
-    raise BadInput(
-        f"no load balancer of the flow level is called '{balancer}'; "
-        f"{nearest(balancer, (*SPRAYING, 'oblivious', 'ecmp'))}"
-    )
-
-
-def _values(fabric: Fabric, settings: FlowSettings) -> dict[str, float]:
-    """Return complete values of all settings, checked as those of the packet simulator."""
-    values, _ = resolve(settings.profile, settings.overrides, longest_path(fabric, 4096))
-    path_count(settings.balancer, values)
-    fill(values, settings.seed, 0, 0)
-    return values
-
-
-def world_of(channels: Channels, messages: Records, todo: World) -> World:
-    """Return the state before the first event."""
-    first = np.concatenate([[0], np.cumsum(channels.binding)])[channels.first]
-    n, n_entries = len(channels.source), int(channels.binding.sum())
-    rows = CHANNEL.zeros(n)
-    rows["first"], rows["n"] = first[:-1], np.diff(first)
-    rows["due_ps"] = rows["head"] = rows["tail"] = rows["bottleneck"] = -1
-    rows["there_ps"], rows["back_ps"] = channels.there_ps, channels.back_ps
-    rows["rest_ps_per_byte"] = channels.rest_ps_per_byte
-    entries = ENTRY.zeros(n_entries)
-    entries["share"], entries["resource"] = channels.share[channels.binding], channels.resource[channels.binding]
-    entries["channel"], entries["next"], entries["before"] = np.repeat(np.arange(n), np.diff(first)), -1, -1
-    resources = RESOURCE.zeros(len(channels.capacity))
-    resources["capacity"], resources["head"], resources["level"] = channels.capacity, -1, -1.0
-    waits = int((todo.tables["step"]["kind"] == CALC).sum())
-    return World(
-        FLOW,
-        {
-            "clock": CLOCK.zeros(1),
-            "channel": rows,
-            "entry": entries,
-            "resource": resources,
-            "message": messages,
-            "region": REGION.zeros(n),
-            "touch": TOUCHED.zeros(len(resources)),
-            "times": World(TIMES, {"heap": HEAP.zeros(2 * (n + len(messages) + waits) + 1)}),
-            "levels": World(LEVELS, {"heap": HEAP.zeros(len(resources) + 1)}),
-            "operations": todo,
-        },
-    )
-
-
-def warm_up(fabric: Fabric, work: Schedule | EqualAllToAll) -> float:
+def warm_up(fabric: Fabric, work: Todo) -> float:
     """Compile or load the kernels that a run on `fabric` needs and return the CPU seconds that took."""
     from topologies.registry import build
 
     started = time.process_time()
     _ = fabric.routes.address
-    small, pair = EqualAllToAll("warm-up", 2, 8192), build("fat-tree:hosts=2,radix=2,levels=1")
-    simulate_flows(pair, small.schedule() if isinstance(work, Schedule) else small)
+    pair, name = build("fat-tree:hosts=2,radix=2,levels=1"), "warm-up"
+    if isinstance(work, EqualRing):
+        simulate_flows(pair, EqualRing(name, 2, 8192, 2))
+    else:
+        small = EqualAllToAll(name, 2, 8192)
+        simulate_flows(pair, small if isinstance(work, EqualAllToAll) else small.schedule())
     return time.process_time() - started
 
 
 def simulate_flows(
-    fabric: Fabric, work: Schedule | EqualAllToAll, settings: FlowSettings | None = None
+    fabric: Fabric, work: Todo, settings: FlowSettings | None = None
 ) -> Result:  # fmt: skip
     """Run `work` on one plane of `fabric` at flow level and return flows, ports and totals.
 
     Raises NoAnswer if the schedule can never finish or does not finish before `settings.end_ps`.
     """
-    simulation = FlowSimulation(fabric, work, settings or FlowSettings())
+    simulation = flow_simulation(fabric, work, settings or FlowSettings())
     while not simulation.advance():
         pass
     if simulation.problem is not None:

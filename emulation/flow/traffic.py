@@ -16,8 +16,8 @@ from emulation.results import placed
 from topologies.fabric import Fabric
 from uet.base.jit import World
 from uet.base.tables import Records
+from uet.schedule.equal import EqualAllToAll
 from uet.schedule.model import SEND, Schedule, ScheduleBuilder
-from uet.schedule.works import EqualAllToAll
 
 
 @dataclass(frozen=True, eq=False)

@@ -13,17 +13,17 @@ from uet.api.schedules import read_work
 from uet.base.errors import BadInput, Interrupted, UetError, nearest
 
 if TYPE_CHECKING:
-    from emulation.flow.simulate import FlowSettings, FlowSimulation
+    from emulation.flow.options import FlowSettings
+    from emulation.flow.ring import RingSimulation
+    from emulation.flow.simulate import FlowSimulation, Todo
     from emulation.packet.simulate import Simulation, SimulationSettings
     from emulation.results import Result
     from topologies.fabric import Fabric
     from uet.base.runs import RunFolder
     from uet.base.tables import Records
-    from uet.schedule.model import Index, Schedule
-    from uet.schedule.works import EqualAllToAll
+    from uet.schedule.model import Index
 
     Options = SimulationSettings | FlowSettings
-    Todo = Schedule | EqualAllToAll
 
 Say = Callable[[str], None]
 BACKENDS = ("packet", "flow")
@@ -120,7 +120,7 @@ def _options(
     wire: bool, fail: str,
 ) -> Options:  # fmt: skip
     """Return the settings of a backend. Raises BadInput for unknown names and what the backend does not do."""
-    from emulation.flow.simulate import FlowSettings
+    from emulation.flow.options import FlowSettings
     from emulation.packet.simulate import SimulationSettings
     from uet.transport.plugins import load
     from uet.transport.settings import defaults
@@ -153,12 +153,12 @@ def _left(fabric: Fabric, fail: str, seed: int) -> Fabric:
 
 
 def _todo(work: SpecLike, backend: str, n_ranks: int, seed: int) -> Todo:
-    """Return the schedule of a work; a large all-to-all stays one for the flow level, which merges its flows."""
+    """Return the schedule of a work; for the flow level large all-to-alls and rings stay rules."""
     from uet.base.spec import is_file
-    from uet.schedule.works import equal_alltoall
+    from uet.schedule.equal import as_rule
 
-    whole = None if backend != "flow" or is_file(str(work)) else equal_alltoall(str(work), n_ranks)
-    return whole or read_work(work, n_ranks, seed)
+    rule = None if backend != "flow" or is_file(str(work)) else as_rule(str(work), n_ranks)
+    return rule or read_work(work, n_ranks, seed)
 
 
 def run_schedule(fabric: Fabric, schedule: Todo, options: Options, say: Say | None = None) -> Run:
@@ -185,23 +185,25 @@ def run_schedule(fabric: Fabric, schedule: Todo, options: Options, say: Say | No
 
 def _warm_up(fabric: Fabric, schedule: Todo, options: Options) -> float:
     """Have the kernels ready and return the CPU seconds that took."""
-    from emulation.flow import simulate as flow
+    from emulation.flow.options import FlowSettings
+    from emulation.flow.simulate import warm_up as warm_up_flows
     from emulation.packet.warmup import warm_up
 
-    if isinstance(options, flow.FlowSettings):
-        return flow.warm_up(fabric, schedule)
+    if isinstance(options, FlowSettings):
+        return warm_up_flows(fabric, schedule)
     return warm_up(fabric, options)
 
 
 def _simulation(
     fabric: Fabric, schedule: Todo, options: Options, say: Say | None
-) -> Simulation | FlowSimulation:  # fmt: skip
-    from emulation.flow.simulate import FlowSettings, FlowSimulation
+) -> Simulation | FlowSimulation | RingSimulation:  # fmt: skip
+    from emulation.flow.options import FlowSettings
+    from emulation.flow.simulate import flow_simulation
     from emulation.packet.simulate import Simulation
     from uet.schedule.model import Schedule
 
     if isinstance(options, FlowSettings):
-        return FlowSimulation(fabric, schedule, options, say)
+        return flow_simulation(fabric, schedule, options, say)
     assert isinstance(schedule, Schedule)
     return Simulation(fabric, schedule, options)
 

@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Annotated, Any
 
 import numpy as np
@@ -22,9 +21,6 @@ from uet.schedule.sizes import sizes_of
 
 OPTIONS = ("grid", "first_steps", "island", "chunks", "channels", "protocol", "aggregate", "ways", "radix")
 """Keys that only some algorithms take."""
-
-MANY_MESSAGES = 2**22
-"""Messages of an all-to-all beyond which an element more or less in some does not matter."""
 
 DTYPES = ("uint8", "int32", "int64", "float16", "float32", "float64")
 
@@ -132,7 +128,7 @@ def build_spec(spec: Spec, n_ranks: int, seed: int = 1) -> Schedule:
     if spec.family in _PATTERNS:
         model, build = _PATTERNS[spec.family]
         work = check(model, spec.arguments, spec.family)
-        return build(work, _ranks(work, spec, n_ranks), seed)
+        return build(work, ranks_of(work, spec, n_ranks), seed)
     if spec.family not in ALGORITHMS:
         raise BadInput(f"unknown work '{spec.family}'; {nearest(spec.family, [*_PATTERNS, *ALGORITHMS])}")
     rooted = spec.family in ROOTED
@@ -140,50 +136,18 @@ def build_spec(spec: Spec, n_ranks: int, seed: int = 1) -> Schedule:
     if "size" not in spec.arguments and spec.family != "barrier":
         raise BadInput(f"{spec.family}: key 'size' is missing; give the bytes of one rank's full vector")
     root = arguments.root if isinstance(arguments, RootedCollective) else 0
-    n = _ranks(arguments, spec, n_ranks)
+    n = ranks_of(arguments, spec, n_ranks)
     options = {k: v for k in OPTIONS if (v := getattr(arguments, k)) is not None}
-    return collective(spec.family, arguments.algorithm, n, arguments.size, _dtype(arguments), root, options)
+    return collective(spec.family, arguments.algorithm, n, arguments.size, dtype_of(arguments), root, options)
 
 
-@dataclass(frozen=True)
-class EqualAllToAll:
-    """An all-to-all between `n_ranks` ranks of one message of `message_bytes` per ordered pair, all begun at once."""
-
-    name: str
-    n_ranks: int
-    message_bytes: int
-
-    def schedule(self) -> Schedule:
-        """Return it message by message."""
-        return collective("alltoall", "direct", self.n_ranks, self.n_ranks * self.message_bytes, "uint8")
-
-
-def equal_alltoall(text: str, n_ranks: int) -> EqualAllToAll | None:
-    """Return a WORK as an all-to-all of all `n_ranks` ranks if that is what it is, and its messages equal, else None.
-
-    Blocks that differ by an element count as the larger one where there are more than MANY_MESSAGES of them.
-    Raises BadInput as `build_work` does.
-    """
-    spec = parse_spec(text)
-    if spec.family != "alltoall":
-        return None
-    work = check(Collective, spec.arguments, spec.family)
-    if _ranks(work, spec, n_ranks) != n_ranks or work.algorithm not in (None, "direct", "spread", "linear"):
-        return None
-    if "size" not in spec.arguments or any(getattr(work, key) is not None for key in OPTIONS) or n_ranks < 2:
-        return None
-    element_bytes = np.dtype(_dtype(work)).itemsize
-    each, rest = divmod(work.size // element_bytes, n_ranks)
-    if rest and n_ranks * (n_ranks - 1) <= MANY_MESSAGES:
-        return None
-    return EqualAllToAll("alltoall direct", n_ranks, (each + (rest > 0)) * element_bytes)
-
-
-def _dtype(work: Collective) -> str:
+def dtype_of(work: Collective) -> str:
+    """Return the elements of a collective: those named, or float32 where the size allows it, else bytes."""
     return work.dtype or ("uint8" if work.size % np.dtype(np.float32).itemsize else "float32")
 
 
-def _ranks(work: _Work, spec: Spec, available: int) -> int:
+def ranks_of(work: _Work, spec: Spec, available: int) -> int:
+    """Return how many ranks take part. Raises BadInput if there are not so many."""
     if work.ranks is not None and work.ranks > available:
         raise BadInput(f"{spec.family}: ranks={work.ranks} but there are only {available}")
     return work.ranks or available

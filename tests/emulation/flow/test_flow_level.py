@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from emulation.flow.simulate import FlowSettings, FlowSimulation, simulate_flows
+from emulation.flow.options import FlowSettings
+from emulation.flow.simulate import FlowSimulation, simulate_flows
 from solvers.demand import alltoall
 from solvers.network import network_of
 from solvers.throughput import throughput

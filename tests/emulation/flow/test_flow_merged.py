@@ -4,10 +4,12 @@ import numpy as np
 import pytest
 
 from emulation.flow.merged import moved_ports
-from emulation.flow.simulate import FlowSettings, simulate_flows
+from emulation.flow.options import FlowSettings
+from emulation.flow.simulate import simulate_flows
 from topologies.registry import build
 from topologies.symmetry import named, twins, verified
-from uet.schedule.works import build_work, equal_alltoall
+from uet.schedule.equal import as_rule
+from uet.schedule.works import build_work
 
 FABRICS = (
     "fat-tree:hosts=32,radix=8,levels=3",
@@ -22,7 +24,7 @@ FABRICS = (
 @pytest.mark.parametrize("spec", FABRICS)
 def test_merging_changes_nothing(spec):
     fabric = build(spec)
-    work = equal_alltoall(f"alltoall:size={fabric.n_hosts * 20_000}", fabric.n_hosts)
+    work = as_rule(f"alltoall:size={fabric.n_hosts * 20_000}", fabric.n_hosts)
     merged, plain = simulate_flows(fabric, work), simulate_flows(fabric, work.schedule())
     assert len(merged.flows) <= len(plain.flows) == merged.totals["flows"] == merged.totals["finished"]
     assert merged.totals["data_packets"] == plain.totals["data_packets"]
@@ -44,23 +46,23 @@ def test_symmetries_move_ports_onto_ports(spec):
 
 def test_a_full_tree_has_three_kinds_of_flows():
     fabric = build("fat-tree:radix=8,levels=3")
-    merged = simulate_flows(fabric, equal_alltoall("alltoall:size=1280000", 128))
+    merged = simulate_flows(fabric, as_rule("alltoall:size=1280000", 128))
     # inside a leaf, inside a pod, between pods; each with 3, 12 and 112 others
     assert sorted(merged.flows["count"]) == [128 * 3, 128 * 12, 128 * 112]
 
 
 def test_only_whole_and_equal_alltoalls_are_merged():
-    assert equal_alltoall("alltoall:size=1MiB", 16).message_bytes == 65536
-    assert equal_alltoall("alltoall:size=1MiB,algorithm=linear", 16).message_bytes == 65536
+    assert as_rule("alltoall:size=1MiB", 16).message_bytes == 65536
+    assert as_rule("alltoall:size=1MiB,algorithm=linear", 16).message_bytes == 65536
     for work in ("permutation:size=1MiB", "alltoall:size=1MiB,algorithm=bruck", "alltoall:size=1MiB,ranks=8"):
-        assert equal_alltoall(work, 16) is None
-    assert equal_alltoall("alltoall:size=100", 16) is None  # 25 floats for 16 ranks
-    assert equal_alltoall("alltoall:size=1000001", 4096).message_bytes == 245  # a byte more or less in millions
+        assert as_rule(work, 16) is None
+    assert as_rule("alltoall:size=100", 16) is None  # 25 floats for 16 ranks
+    assert as_rule("alltoall:size=1000001", 4096).message_bytes == 245  # a byte more or less in millions
 
 
 def test_one_path_per_pair_is_not_merged():
     fabric = build("fat-tree:hosts=16,radix=8")
-    work = equal_alltoall("alltoall:size=320000", 16)
+    work = as_rule("alltoall:size=320000", 16)
     result = simulate_flows(fabric, work, FlowSettings(balancer="ecmp"))
     assert len(result.flows) == 240 == result.totals["flows"]
     assert np.array_equal(

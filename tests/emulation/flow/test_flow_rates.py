@@ -8,8 +8,9 @@ from hypothesis import strategies as st
 from emulation.flow import loop
 from emulation.flow.channels import Channels
 from emulation.flow.fill import settle
-from emulation.flow.simulate import NO_END_PS, world_of
+from emulation.flow.simulate import NO_END_PS
 from emulation.flow.state import MESSAGE
+from emulation.flow.world import world_of
 from emulation.operations import FINISHED, PAUSED, operations
 from uet.schedule.model import SEND, ScheduleBuilder
 
