@@ -16,6 +16,7 @@ from solvers.design.parts import Shelf
 from solvers.design.requirements import requirements
 from solvers.design.select import Selector
 from solvers.design.sized import sizing
+from solvers.design.study import Study
 from topologies.catalogue.catalogue import Catalogue
 
 FACTORS = (0.5, 2.0)
@@ -48,17 +49,12 @@ def sensitivity(selector: Selector, pool: Sequence[Candidate], winner: Candidate
     kinds = dict.fromkeys(p.kind for c in sample for line in c.lines for p in line.options)
     lasting = [r for r in selector.requirements if r.name != "budget_usd"]  # no price makes up for these
     open_ = [winner, *(c for c in pool if all(r.verdict(c) is not False for r in lasting))]
-    only_trees = study.spec.model_copy(update={"families": tuple(n for n in study.spec.families if n == SIZED.name)})
     found = []
     for kind in kinds:
         for factor in FACTORS:
             prices = _repriced(study.shelf.prices, kind, factor)
             other = replace(study, shelf=Shelf(prices, study.shelf.rule, study.spec.rack))
-            trees, _ = candidates(
-                only_trees, other.shelf, sizing(only_trees, other.shelf).specs
-            )  # other prices, other trees
-            known = {c.spec: again for c in open_ if (again := _at(c, other.shelf)).buyable}
-            offers = {**{c.spec: c for c in trees}, **known}
+            offers = _offers(open_, other, min(1.0, factor) if selector.cheapest_wins else 0.0)
             choice = replace(selector, study=other, requirements=requirements(other), say=None).run(
                 list(offers.values()), most_steps=most_steps
             )
@@ -71,6 +67,19 @@ def sensitivity(selector: Selector, pool: Sequence[Candidate], winner: Candidate
             best = choice.winner if moved else offers[winner.spec]
             found.append(Repricing(kind, factor, best.spec, best.kind, best.cost_usd, kept, moved))
     return found
+
+
+def _offers(open_: Sequence[Candidate], study: Study, least: float) -> dict[str, Candidate]:
+    """Return the candidates, the winner first, at the prices of a study, and the trees that are best at these, by spec.
+
+    Prices are at least `least` times those known: what stays dearer than the winner is left out.
+    """
+    winner = _at(open_[0], study.shelf)
+    known = [_at(c, study.shelf) for c in open_[1:] if c.cost_usd * least <= winner.cost_usd]
+    trees_only = tuple(name for name in study.spec.families if name == SIZED.name)
+    spec = study.spec.model_copy(update={"families": trees_only})
+    trees, _ = candidates(spec, study.shelf, sizing(spec, study.shelf).specs)
+    return {c.spec: c for c in (*trees, winner, *known) if c.buyable}
 
 
 def _at(candidate: Candidate, shelf: Shelf) -> Candidate:

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import signal
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -89,3 +92,23 @@ def test_figures_are_drawn_again(folder: Path, tmp_path: Path, capsys: pytest.Ca
     assert code == 2 and "not a run folder" in told["errors"][0]
     code, told = answer(capsys, "verify", str(tmp_path))
     assert code == 2 and "certificate" in told["errors"][0]
+
+
+def test_ctrl_c_keeps_the_best_and_marks_the_folder(tmp_path: Path) -> None:
+    (tmp_path / "wish.yaml").write_text(
+        "accelerators: 2048\ninjection_gbps: 800\ncatalogue: ethernet-800g-2024\ncabling: published\n"
+        "families: [clos, jellyfish]\nalltoall: 0.9\n"
+    )
+    code = "import sys; from uet.cli.main import run; sys.exit(run(sys.argv[1:]))"
+    arguments = ["design", str(tmp_path / "wish.yaml"), "--out", str(tmp_path / "run"), "--json", "--verbose"]
+    with subprocess.Popen(
+        [sys.executable, "-c", code, *arguments], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stderr is not None
+        assert any("looking at" in line for line in process.stderr)
+        process.send_signal(signal.SIGINT)
+        told = json.loads(process.communicate(timeout=60)[0])
+    assert process.returncode == 130 and told["interrupted"] and "interrupted" in told["errors"][0]
+    assert told["status"] in ("feasible", "optimal") and told["design"]["family"] == "clos"
+    assert told["bound"] <= told["design"]["cost_usd"]
+    assert json.loads((tmp_path / "run" / "manifest.json").read_text())["status"] == "partial"
