@@ -60,19 +60,24 @@ def peak_rss_bytes() -> int:
 
 
 def percentiles(times_ps: NDArray[np.int64], counts: NDArray[np.int64] | None = None) -> dict[str, float | None]:
-    """Return first, mean and percentiles [us]; percentile p of n sorted values is value[min(n-1, floor(p n))].
+    """Return first, mean and percentiles [us] of times; see `statistics`."""
+    return statistics(times_ps / 1e6, counts)
+
+
+def statistics(values: NDArray[np.float64], counts: NDArray[np.int64] | None = None) -> dict[str, float | None]:
+    """Return first, mean and percentiles; percentile p of n sorted values is value[min(n-1, floor(p n))].
 
     `counts` tells how often each value stands (once).
     """
-    order = np.argsort(times_ps, kind="stable")
-    us = times_ps[order] / 1e6
-    ends = np.cumsum(np.ones(len(us), np.int64) if counts is None else counts[order])
+    order = np.argsort(values, kind="stable")
+    ranked = values[order]
+    ends = np.cumsum(np.ones(len(ranked), np.int64) if counts is None else counts[order])
     n = int(ends[-1]) if len(ends) else 0
     if n == 0:
         return dict.fromkeys(("first", "mean", "p50", "p99", "max"))
     pick = {"first": 0, "p50": min(n - 1, n // 2), "p99": min(n - 1, n * 99 // 100), "max": n - 1}
-    values = {name: float(us[np.searchsorted(ends, k, side="right")]) for name, k in pick.items()}
-    return {**values, "mean": float(np.average(us, weights=np.diff(ends, prepend=0)))}
+    picked = {name: float(ranked[np.searchsorted(ends, k, side="right")]) for name, k in pick.items()}
+    return {**picked, "mean": float(np.average(ranked, weights=np.diff(ends, prepend=0)))}
 
 
 def placed(fabric: Fabric, schedule: Schedule, placement: NDArray[np.int64] | None = None) -> NDArray[np.int64]:

@@ -27,8 +27,8 @@ class Channels:
     Pair i goes from `source[i]` to `target[i]` and uses entries first[i] .. first[i + 1]: `resource` with
     its `share` of the pair's rate. `capacity` [n_resources] is in wire bytes/ps, `port_resource` [n_ports]
     tells which resource a port is part of (-1: nobody uses it). `binding` [n_entries] are the entries that
-    can limit somebody. Unloaded times: `there_ps` latency of a pair's path, `rest_ps_per_byte` serialisation
-    behind its first link, `back_ps` an ACK's way back.
+    can limit somebody. Unloaded: `there_ps` latency of a pair's path, `rest_ps_per_byte` serialisation behind its
+    first link, `back_ps` an ACK's way back, and `alone` [wire bytes/ps] the rate it would get.
     """
 
     source: Ints
@@ -42,6 +42,7 @@ class Channels:
     there_ps: Ints
     rest_ps_per_byte: Reals
     back_ps: Ints
+    alone: Reals
 
 
 def build_channels(
@@ -64,7 +65,7 @@ def build_channels(
     resource, capacity = port_resource[ports], gbps[used[leader]] / PS_PER_BYTE_GBPS
     return Channels(
         source, target, first, resource, share, capacity, port_resource, binding(first, resource, share, capacity),
-        *walker.times(source, target, ack_bytes),
+        *walker.times(source, target, ack_bytes), np.minimum.reduceat(capacity[resource] / share, first[:-1]),
     )  # fmt: skip
 
 

@@ -45,17 +45,22 @@ def merged_alltoall(fabric: Fabric, ack_bytes: int, seed: int = 1, say: Say | No
 
 
 def _symmetries(fabric: Fabric, walker: Walker, seed: int) -> Iterator[tuple[Ints, Ints]]:
-    """Yield the symmetries of the graph that the routes share: where nodes and ports go."""
+    """Yield the symmetries of the graph that the routes share, or whose squares they share: where nodes and ports go.
+
+    On tori routes tell even destinations from odd ones, which every second shift keeps.
+    """
     rng = np.random.default_rng(seed)
     a = rng.integers(0, fabric.n_hosts, SAMPLES)
     b = (a + rng.integers(1, fabric.n_hosts, SAMPLES)) % fabric.n_hosts
     gbps = fabric.links["gbps"][fabric.ports["link"]]
-    for nodes in verified(fabric, (twins(fabric), *named(fabric))):
-        ports = moved_ports(fabric, nodes)
-        moved = walker.pair_signatures(a, b, ports)
-        there = walker.pair_signatures(nodes[a], nodes[b], np.arange(len(ports)))
-        if np.array_equal(gbps[ports], gbps) and np.array_equal(moved, there):
-            yield nodes, ports
+    for once in verified(fabric, (twins(fabric), *named(fabric))):
+        for nodes in (once, once[once]):
+            ports = moved_ports(fabric, nodes)
+            moved = walker.pair_signatures(a, b, ports)
+            there = walker.pair_signatures(nodes[a], nodes[b], np.arange(len(ports)))
+            if np.array_equal(gbps[ports], gbps) and np.array_equal(moved, there):
+                yield nodes, ports
+                break
 
 
 def moved_ports(fabric: Fabric, nodes: Ints) -> Ints:
@@ -72,6 +77,8 @@ def _channels(walker: Walker, source: Ints, target: Ints, count: Ints, port_orbi
     """Return the channels whose pairs stand for `count` flows each, with the port orbits for resources."""
     fabric = walker.fabric
     n_ports, ports, shares = walker.shares(source, target, np.ones(len(port_orbit), np.bool_))
+    gbps = fabric.links["gbps"][fabric.ports["link"]]
+    alone = np.minimum.reduceat(gbps[ports] / PS_PER_BYTE_GBPS / shares, np.cumsum(n_ports) - n_ports)
     owner = np.repeat(np.arange(len(source)), n_ports)
     n_orbits = int(port_orbit.max()) + 1
     key, entry = np.unique(owner * n_orbits + port_orbit[ports], return_inverse=True)
@@ -79,9 +86,8 @@ def _channels(walker: Walker, source: Ints, target: Ints, count: Ints, port_orbi
     members = np.bincount(port_orbit)
     share: Reals = np.bincount(entry, shares) * count[owner] / members[orbit]
     first = np.searchsorted(owner, np.arange(len(source) + 1))
-    gbps = fabric.links["gbps"][fabric.ports["link"]]
     capacity = np.bincount(port_orbit, gbps) / members / PS_PER_BYTE_GBPS
     return Channels(
         source, target, first, orbit, share, capacity, port_orbit, binding(first, orbit, share, capacity),
-        *walker.times(source, target, ack_bytes),
+        *walker.times(source, target, ack_bytes), alone,
     )  # fmt: skip

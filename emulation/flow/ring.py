@@ -165,6 +165,7 @@ class RingSimulation:
             "finished": done,
             "finish_us": finish,
             "fct_us": fct,
+            "slowdown": None,
             "data_packets": int((flows["packets"] * flows["count"]).sum()),
             **dict.fromkeys(PACKET_ONLY),
             "channels": self.work.n_ranks,

@@ -14,7 +14,7 @@ from emulation.flow.traffic import merged_traffic, traffic_of
 from emulation.flow.walker import Say
 from emulation.flow.world import world_of
 from emulation.operations import FINISHED, PAUSED, STUCK, TIME_UP
-from emulation.results import FLOW_FIELDS, Result, peak_rss_bytes, percentiles, unfinished
+from emulation.results import FLOW_FIELDS, Result, peak_rss_bytes, percentiles, statistics, unfinished
 from topologies.fabric import Fabric
 from uet.base.errors import NoAnswer
 from uet.base.tables import Records
@@ -96,11 +96,12 @@ class FlowSimulation:
         messages, traffic = self.world.tables["message"], self.traffic
         begun = np.flatnonzero(messages["start_ps"] >= 0)
         mine, sends = messages[begun], traffic.sends[begun]
-        rows = np.zeros(len(begun), dtype=[*FLOW_FIELDS, ("count", "i8")])
+        rows = np.zeros(len(begun), dtype=[*FLOW_FIELDS, ("count", "i8"), ("alone_ps", "i8")])
         rows["flow"], rows["bytes"] = sends, self.schedule.operations["bytes"][sends]
         rows["src"], rows["dst"] = traffic.channels.source[mine["channel"]], traffic.channels.target[mine["channel"]]
         rows["packets"], rows["count"] = traffic.packets(self.values)[begun], traffic.count[begun]
         rows["start_ps"], rows["finish_ps"] = mine["start_ps"], mine["finish_ps"]
+        rows["alone_ps"] = traffic.alone_ps(self.values)[begun]
         rows["fct_ps"] = np.where(mine["finish_ps"] >= 0, mine["finish_ps"] - mine["start_ps"], -1)
         return rows
 
@@ -111,6 +112,7 @@ class FlowSimulation:
             "finished": int(done["count"].sum()),
             "finish_us": percentiles(done["finish_ps"], done["count"]),
             "fct_us": percentiles(done["fct_ps"], done["count"]),
+            "slowdown": statistics(done["fct_ps"] / done["alone_ps"], done["count"]),
             "data_packets": int((flows["packets"] * flows["count"]).sum()),
             **dict.fromkeys(PACKET_ONLY),
             "channels": len(self.traffic.channels.source),

@@ -53,6 +53,12 @@ class Traffic:
         rows["start_ps"] = rows["arrive_ps"] = rows["finish_ps"] = -1
         return rows
 
+    def alone_ps(self, values: Mapping[str, float]) -> Ints:
+        """Return how long each send would take alone, from its start to the sender's last ACK [ps]."""
+        rows, c = self.messages(values), self.channels
+        leaving = rows["wire_bytes"] / c.alone[self.channel] + rows["tail_bytes"] * c.rest_ps_per_byte[self.channel]
+        return np.rint(leaving).astype(np.int64) + (c.there_ps + c.back_ps)[self.channel]
+
     def packets(self, values: Mapping[str, float]) -> Ints:
         """Return the packets of each send."""
         size = self.schedule.operations["bytes"][self.sends]

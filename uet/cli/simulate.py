@@ -154,6 +154,8 @@ def _print(run: Run) -> None:
     planes = f", one of {s['planes']} planes" if s["planes"] > 1 else ""
     title = f"{s['work']} on {s['on']}{planes}"
     rows = [(name, *(s[name][k] for k in ("first", "mean", "p50", "p99", "max"))) for name in ("fct_us", "finish_us")]
+    if s.get("slowdown"):
+        rows.append(("slowdown", *(s["slowdown"][k] for k in ("first", "mean", "p50", "p99", "max"))))
     print_table(title, ("time", "first", "mean", "p50", "p99", "max"), rows)
     print_facts("", {
         "flows": f"{s['finished']:,} of {s['flows']:,} finished",

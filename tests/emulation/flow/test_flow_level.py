@@ -111,3 +111,12 @@ def test_a_run_may_stop_anywhere_and_go_on():
     while not pieces.advance(7):
         pass
     assert np.array_equal(whole.result().flows, pieces.result().flows)
+
+
+def test_a_slowdown_is_measured_against_the_message_alone():
+    alone = run(TREE_16, "sendrecv:src=0,dst=13,size=500000").totals
+    assert alone["slowdown"] == pytest.approx(dict.fromkeys(alone["slowdown"], 1), abs=1e-6)
+    five = run(TREE_16, "incast:fan_in=5,size=500000").totals["slowdown"]
+    assert 2 < five["p50"] < 5  # five times as long to send, but as long on the way
+    poisson = run(TREE_16, "poisson:load=0.4,time=200us,sizes=exponential,size=50KB").totals["slowdown"]
+    assert 1 - 1e-6 <= poisson["first"] <= poisson["p50"] < poisson["p99"] < 20

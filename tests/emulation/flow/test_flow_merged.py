@@ -17,6 +17,7 @@ FABRICS = (
     "fat-tree:hosts=24,radix=8,down=6,up=2",
     "hammingmesh:board=2x2,grid=4x3,planes=1,radix=4",
     "torus:dims=4x3",
+    "torus:dims=4x6",
     "hyperx:dims=3x3,p=2",
 )
 
@@ -28,7 +29,7 @@ def test_merging_changes_nothing(spec):
     merged, plain = simulate_flows(fabric, work), simulate_flows(fabric, work.schedule())
     assert len(merged.flows) <= len(plain.flows) == merged.totals["flows"] == merged.totals["finished"]
     assert merged.totals["data_packets"] == plain.totals["data_packets"]
-    for name in ("fct_us", "finish_us"):
+    for name in ("fct_us", "finish_us", "slowdown"):
         assert merged.totals[name] == pytest.approx(plain.totals[name], abs=2e-3)
     assert merged.ports["sent_bytes"] == pytest.approx(plain.ports["sent_bytes"])
 
@@ -49,6 +50,12 @@ def test_a_full_tree_has_three_kinds_of_flows():
     merged = simulate_flows(fabric, as_rule("alltoall:size=1280000", 128))
     # inside a leaf, inside a pod, between pods; each with 3, 12 and 112 others
     assert sorted(merged.flows["count"]) == [128 * 3, 128 * 12, 128 * 112]
+
+
+def test_every_second_shift_of_a_torus_serves():
+    fabric = build("torus:dims=6x8")
+    merged = simulate_flows(fabric, as_rule("alltoall:size=480000", 48))
+    assert merged.totals["channels"] <= 4 * 47  # four kinds of hosts, by the parity of their coordinates
 
 
 def test_only_whole_and_equal_alltoalls_are_merged():

@@ -34,7 +34,7 @@ class Hand:
         none = np.zeros(n, np.int64)
         channels = Channels(
             np.arange(n), np.arange(n, 2 * n), first, resource, share, np.array(capacity, float), none[:0],
-            np.ones(len(entries), bool), none, none.astype(float), none,
+            np.ones(len(entries), bool), none, none.astype(float), none, np.ones(n),
         )  # fmt: skip
         messages = MESSAGE.zeros(len(size))
         messages["channel"], messages["step"], messages["next"], messages["wire_bytes"] = channel, sends, -1, size
