@@ -8,12 +8,15 @@ from collections.abc import Iterator
 import numpy as np
 
 from solvers.freeform import CLOSE, FEW_SWITCHES, FreeformDemand, value
+from solvers.freeform_anneal import short_ways
 from solvers.freeform_flow import quick
 from solvers.freeform_members import member_graphs
 from solvers.network import Floats, Ints
 from topologies.families.jellyfish import random_regular
 
 STARTS = 100
+SHORTENED = 4
+"""Starts whose ways are shortened before flows are looked at."""
 PROMISING = 0.97
 """A graph whose quick value is this much of the current one's is worth the exact value."""
 PATIENCE = 40_000
@@ -61,12 +64,19 @@ class Search:
     def _start(self) -> None:
         """Take the best of all starts, the ones that look best first; at least one even if time is up."""
         starts = [self._fill(graph) for graph in self._graphs()]
-        for _, k in sorted((-self._quick(graph), k) for k, graph in enumerate(starts)):
+        for k in self._order(starts)[: SHORTENED if len(self.cables) > FEW_SWITCHES else 0]:
+            if time.perf_counter() < self.until:
+                starts.append(short_ways(starts[k], self.demand.traffic, self.seed + k))
+        for k in self._order(starts):
             if self.theta and self._done:
                 return
             self.keep(starts[k])
         if not self.theta:  # some traffic is cut off in all of them
             self.cables = starts[0]
+
+    def _order(self, graphs: list[Ints]) -> list[int]:
+        """Return the numbers of graphs, those first that look best."""
+        return [k for _, k in sorted((-self._quick(graph), k) for k, graph in enumerate(graphs))]
 
     def _graphs(self) -> Iterator[Ints]:
         """Yield members of families, rings with chords, a graph that follows the traffic, and random regular graphs."""

@@ -10,9 +10,11 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy.sparse.csgraph import shortest_path
 
 from solvers.bandwidth import bandwidth
 from solvers.freeform import FreeformDemand, fewest_cables, free_form, uniform, value
+from solvers.freeform_anneal import short_ways
 from solvers.freeform_bound import hop_bound
 from solvers.freeform_members import member_graphs
 from solvers.freeform_verify import verify_freeform
@@ -176,3 +178,13 @@ def test_what_is_wrong_with_a_demand_is_said() -> None:
         free_form(demand)
     with pytest.raises(BadInput, match="one row for each"):
         free_form(replace(demand, ports=np.full(5, 3)))
+
+
+def test_annealing_shortens_ways_and_keeps_ports() -> None:
+    a, b = random_regular(16, 4, 1)
+    before, traffic = joined(16, zip(a, b, strict=True)), uniform(np.full(16, 1), 400)
+    after = short_ways(before, traffic, 1)
+    assert (after == after.T).all() and (after.sum(axis=1) == before.sum(axis=1)).all() and not np.diag(after).any()
+    hops = [shortest_path(graph > 0, unweighted=True).sum() / 240 for graph in (before, after)]
+    least = (4 + 2 * 11) / 15  # if all others were within two hops
+    assert least <= hops[1] < min(hops[0], 1.03 * least)
