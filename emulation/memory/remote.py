@@ -59,18 +59,24 @@ class RemoteMemory:
     def run(self, max_events: int = 200_000) -> list[Any]:
         """Go on until nothing is left to happen; return the completions. Raises NoAnswer if it never ends."""
         for _ in range(max_events):
-            self._send_all()
-            due = self._flight[0][0] if self._flight else NEVER
-            timer = self.engine.next_timer()
-            if min(due, timer) >= NEVER:
+            if not self.step():
                 return self.completions
-            self.now_ps = max(self.now_ps, min(due, timer))
-            if timer < due:
-                self.engine.on_timer(self.now_ps)
-            else:
-                self._arrive(heapq.heappop(self._flight)[2])
-            self._collect()
         raise NoAnswer(f"still busy after {max_events} events; look for a message that nobody receives")
+
+    def step(self) -> bool:
+        """Send what can be sent and let the next thing happen; False if there is none."""
+        self._send_all()
+        due = self._flight[0][0] if self._flight else NEVER
+        timer = self.engine.next_timer()
+        if min(due, timer) >= NEVER:
+            return False
+        self.now_ps = max(self.now_ps, min(due, timer))
+        if timer < due:
+            self.engine.on_timer(self.now_ps)
+        else:
+            self._arrive(heapq.heappop(self._flight)[2])
+        self._collect()
+        return True
 
     def _collect(self) -> None:
         self.completions += self.engine.completions()

@@ -89,6 +89,12 @@ def note_posted(e: Any, message: int, now: int) -> None:
         ask_if_starving(e, pdc, now)
 
 
+@rare_kernel
+def note_dropped(e: Any, pdc: int, n_bytes: int, packets: int) -> None:
+    """Account packets that were posted and will never be sent."""
+    credit_at(e, pdc)["unsent"] -= n_bytes + packets * settings_at(e, 0)["nominal_bytes"]
+
+
 @kernel
 def end_speculation(e: Any, pdc: int) -> None:
     """Void what is left of credit that nobody granted, when the first answer comes."""

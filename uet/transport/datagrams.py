@@ -57,6 +57,8 @@ TRIMMED, TRIMMED_LASTHOP = int(NackCode.TRIMMED), int(NackCode.TRIMMED_LASTHOP)
 RESPONSE, RESPONSE_HEADER = int(ResponseOpcode.RESPONSE), int(NextHeader.RESPONSE)
 WITH_DATA, DATA_HEADER = int(ResponseOpcode.RESPONSE_W_DATA), int(NextHeader.RESPONSE_DATA)
 OK, OP_VIOLATION = int(ReturnCode.OK), int(ReturnCode.OP_VIOLATION)
+UNSUPPORTED_SIZE = int(ReturnCode.UNSUPPORTED_SIZE)
+NO_HEADER, REQUEST_STD = int(NextHeader.NONE), int(NextHeader.REQUEST_STD)
 REFUSED_NO_MESSAGE = int(Reason.REFUSED_NO_MESSAGE)
 IGNORED_TYPE, IGNORED_ANSWER = int(Reason.IGNORED_TYPE), int(Reason.IGNORED_ANSWER)
 REFUSED_TRIMMED, RETX_TRIMMED = int(Reason.REFUSED_TRIMMED), int(Reason.RETX_TRIMMED)
@@ -67,9 +69,10 @@ def on_datagram(e: Any, slot: int, now: int) -> int:
     """Process a packet of a type that belongs to no PDC; returns what is to be done with its payload."""
     packet = packet_at(e, slot)
     kind, trimmed = packet["pds_type"], packet["net"] & IS_TRIMMED
-    if kind == RUDI_REQ:
+    asks = NO_HEADER < packet["next_hdr"] <= REQUEST_STD
+    if kind == RUDI_REQ and (asks or trimmed):
         return _on_rudi_request(e, slot, now)
-    if kind == UUD_REQ and not trimmed:
+    if kind == UUD_REQ and asks and not trimmed:
         what = _on_datagram(e, slot, now)
         free_slot(e, slot)
         return what
@@ -121,6 +124,8 @@ def _on_rudi_request(e: Any, slot: int, now: int) -> int:
     code, what, payload = OK, BY_TAG, 0
     if endpoint_at(e, packet["dst"])["regions"] >= 0:
         code = check_memory(e, slot, 1) if request["opcode"] in (OP_WRITE, OP_READ) else OP_VIOLATION
+        if code == OK and request["opcode"] == OP_READ and move["bytes"] > settings["payload_bytes"]:
+            code = UNSUPPORTED_SIZE
         what = NOTHING if code != OK else STORE if request["opcode"] == OP_WRITE else FETCH
         payload = move["bytes"] if what == FETCH else 0
     row = slot_ses(e, slot)
@@ -166,8 +171,8 @@ def _on_rudi_response(e: Any, slot: int, now: int) -> int:
     if s["return_code"] != OK:
         m["failed"], m["return_code"] = 1, s["return_code"]
     if packet["payload_bytes"] > 0 and m["waits"] != WAITS_NOTHING:
-        move["handle"], move["offset"], move["bytes"], move["row"] = m["handle"], 0, packet["payload_bytes"], -1
-        m["got"] = packet["payload_bytes"]
+        m["got"] = min(packet["payload_bytes"], ses_at(e, row)["request_length"])
+        move["handle"], move["offset"], move["bytes"], move["row"] = m["handle"], 0, m["got"], -1
         what = STORE
     stop_waiting(e, row)
     p["nack_retries"] = 0

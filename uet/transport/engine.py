@@ -2,6 +2,7 @@
 
     post            application call: send a message
     close           application call: close a PDC
+    abandon         application call: give up a message
     receive         a packet has arrived
     next_packet     which packet does this endpoint send next?
     next_timer      when must on_timer be called?
@@ -24,7 +25,19 @@ from numpy.typing import NDArray
 from uet.base.errors import BadInput
 from uet.base.jit import World
 from uet.base.tables import Records, Table
-from uet.transport import closing, completions, expiry, matching, messages, orders, receive, regions, send, timers
+from uet.transport import (
+    abandoning,
+    closing,
+    completions,
+    expiry,
+    matching,
+    messages,
+    orders,
+    receive,
+    regions,
+    send,
+    timers,
+)
 from uet.transport.directory import lookup, own_key
 from uet.transport.reasons import Reason
 from uet.transport.record import SesOpcode
@@ -245,6 +258,10 @@ class Engine:
         if row < 0:
             raise BadInput(f"{order.opcode.name} from {order.endpoint} to {order.peer}: {REFUSALS[row]}")
         return row
+
+    def abandon(self, message: int, now_ps: int = 0) -> bool:
+        """Give up a message by row; False if it is too late, as all of it was sent (see `abandoning`)."""
+        return bool(abandoning.abandon(self.world.handle, message, now_ps))
 
     def post_receive(
         self,

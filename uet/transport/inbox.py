@@ -137,12 +137,18 @@ def drop_inboxes(e: Any, pdc: int, now: int) -> None:
     for row in range(n):
         box = inbox_at(e, row)
         if p["boxes"] > 0 and box["pdc"] == pdc and lookup(e, inbox_key(pdc, np.int64(box["message_id"]))) == row:
-            close_box(e, row)
-            if box["room"] >= 0:
-                end_box(e, row, RECEIVED_FAILED, 0, now)
-            else:
-                _unlink(e, row)
-                free_inbox(e, row)
+            give_up_box(e, row, 0, now)
+
+
+@rare_kernel
+def give_up_box(e: Any, row: int, code: int, now: int) -> None:
+    """Give up a message that is coming in; its receive, if it has one, fails with a return code."""
+    close_box(e, row)
+    if inbox_at(e, row)["room"] >= 0:
+        end_box(e, row, RECEIVED_FAILED, code, now)
+    else:
+        _unlink(e, row)
+        free_inbox(e, row)
 
 
 @rare_kernel

@@ -14,6 +14,7 @@ from uet.transport.pdc import activate, open_initiator, start_sender
 from uet.transport.pools import free_message, free_ring, is_own, take_own_message, take_ring
 from uet.transport.record import NextHeader, PdsType, SesOpcode
 from uet.transport.state import (
+    ABANDONED,
     ROD,
     RUD,
     SENT_DONE,
@@ -31,7 +32,7 @@ from uet.transport.wire.sizes import PDS_BYTES
 
 RUD_REQ, CP = int(PdsType.RUD_REQ), int(PdsType.CP)
 REQUEST_STD, RESPONSE_DATA = int(NextHeader.REQUEST_STD), int(NextHeader.RESPONSE_DATA)
-READ = int(SesOpcode.READ)
+READ, MSG_ERROR = int(SesOpcode.READ), int(SesOpcode.MSG_ERROR)
 MAX_MESSAGE_BYTES = 2**32 - 1
 
 NO_PDC, NO_MESSAGE, TOO_LONG, NO_RING = -1, -2, -3, -4
@@ -163,8 +164,30 @@ def _finish_rare(e: Any, row: int, now: int) -> None:
         return
     if is_own(e, row):
         _end_own(e, row, 0, now)
-    else:
-        complete_message(e, row, now)
+        return
+    if m["failed"] == ABANDONED:
+        _post_error(e, row, now)
+    complete_message(e, row, now)
+
+
+@rare_kernel
+def _post_error(e: Any, row: int, now: int) -> None:
+    """Tell the target that no more of a message comes; without room for that, it learns it when the PDC closes."""
+    m, original = message_at(e, row), ses_at(e, row)
+    error = np.int64(-1) if pdc_at(e, m["pdc"])["mode"] > ROD else take_own_message(e)
+    if error < 0:
+        return
+    s = ses_at(e, error)
+    s["opcode"], s["match_bits"], s["initiator"] = MSG_ERROR, original["match_bits"], original["initiator"]
+    s["job_id"], s["pid_on_fep"], s["resource_index"] = (
+        original["job_id"],
+        original["pid_on_fep"],
+        original["resource_index"],
+    )
+    s["ri_generation"], s["buffer_offset"], s["header_data"] = original["ri_generation"], np.uint64(0), np.uint64(0)
+    kind, overhead = np.int64(m["pds_type"]), np.int64(m["overhead"])
+    enqueue(e, np.int64(m["pdc"]), error, kind, REQUEST_STD, overhead, 0, -1, now)
+    s["message_id"] = original["message_id"]
 
 
 @rare_kernel

@@ -79,13 +79,17 @@ def _rendezvous_read(e: Any, endpoint: int, key: np.uint64, offset: np.uint64) -
 
 @rare_kernel
 def fetched(e: Any, pdc: int, slot: int, now: int) -> bool:
-    """Take a packet of the data that a read asked for; MOVE says where it goes. False if nobody waits for it."""
+    """Take a packet of the data that a read asked for; MOVE says where it goes. False if nobody waits for it
+    or it does not lie within what was asked for.
+    """
     packet, move = packet_at(e, slot), move_at(e, 0)
     row = reading_message(e, pdc, np.int64(ses_at(e, packet["ses"])["request_id"]))
     if row < 0:
         return False
     m = message_at(e, row)
     n_bytes = np.int64(packet["payload_bytes"])
+    if np.int64(packet["argument"]) + n_bytes > ses_at(e, row)["request_length"]:
+        return False
     move["handle"], move["offset"] = m["handle"], m["source_offset"] + np.int64(packet["argument"])
     move["bytes"], move["row"] = n_bytes, -1
     m["got"] += n_bytes

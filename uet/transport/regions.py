@@ -107,6 +107,6 @@ def check_region(e: Any, row: int, job: int, access: int, offset: int, n_bytes: 
         return BAD_JOB_ID
     if r["access"] & access != access or (idempotent != 0 and (r["key"] >> IDEMPOTENT_BIT) == np.uint64(0)):
         return PERM_VIOLATION
-    if offset < 0 or n_bytes < 0 or offset + n_bytes > r["bytes"]:
+    if offset < 0 or n_bytes < 0 or n_bytes > r["bytes"] - offset:
         return OUT_OF_RANGE
     return OK

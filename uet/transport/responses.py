@@ -45,7 +45,7 @@ def on_response(e: Any, pdc: int, slot: int, number: int, now: int) -> int:
         return NOTHING
     if m["waits"] != WAITS_ANSWER:
         return NOTHING
-    n_bytes, move = np.int64(packet["payload_bytes"]), move_at(e, 0)
+    n_bytes, move = min(np.int64(packet["payload_bytes"]), np.int64(ses_at(e, row)["request_length"])), move_at(e, 0)
     move["handle"], move["offset"], move["bytes"], move["row"] = m["handle"], m["source_offset"], n_bytes, -1
     m["got"] += n_bytes
     stop_waiting(e, row)

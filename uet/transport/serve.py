@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from uet.base.jit import kernel, rare_kernel
+from uet.transport.abandoning import on_message_error
 from uet.transport.completions import complete_with
 from uet.transport.features import DEFERS, OPCODES
 from uet.transport.inbox import (
@@ -20,13 +21,12 @@ from uet.transport.inbox import (
     WHOLE,
     close_box,
     deliver_by_tag,
-    end_box,
     free_inbox,
     inbox_of,
     take_inbox,
 )
 from uet.transport.matching import finish_box, push_unexpected, take_receive
-from uet.transport.orders import compares
+from uet.transport.orders import COMPARE_SWAP_BYTES, compares
 from uet.transport.pools import take_saved
 from uet.transport.reading import answer_read, fetched, restart
 from uet.transport.record import NackCode, NextHeader, PdsFlag, SesFlag, SesOpcode
@@ -39,9 +39,9 @@ from uet.transport.state import (
     BOX_DEFERRED,
     BOX_RECEIVING,
     BOX_WHOLE,
+    BOX_WRITE,
     FETCH,
     RECEIVED_DONE,
-    RECEIVED_FAILED,
     STORE,
     STORE_UNEXPECTED,
     core_at,
@@ -65,7 +65,7 @@ SEND, DEFERRABLE, RTR, ERROR = (
 TAGGED, DEFERRABLE_T = int(SesOpcode.TAGGED_SEND), int(SesOpcode.DEFERRABLE_TSEND)
 RENDEZVOUS, RENDEZVOUS_T = int(SesOpcode.RENDEZVOUS_SEND), int(SesOpcode.RENDEZVOUS_TSEND)
 HEADER_DATA, DELIVERY_COMPLETE = int(SesFlag.HEADER_DATA), int(SesFlag.DELIVERY_COMPLETE)
-SOM = int(SesFlag.SOM)
+SOM, EOM = int(SesFlag.SOM), int(SesFlag.EOM)
 INITIATOR_ERROR, AR = int(SesFlag.INITIATOR_ERROR), int(PdsFlag.AR)
 RESPONSE_HEADER, DATA_HEADER = int(NextHeader.RESPONSE), int(NextHeader.RESPONSE_DATA)
 REQUEST_STD = int(NextHeader.REQUEST_STD)
@@ -74,7 +74,7 @@ RESPONSE, WITH_DATA = int(ResponseOpcode.RESPONSE), int(ResponseOpcode.RESPONSE_
 OK, UNSUPPORTED_OP = int(ReturnCode.OK), int(ReturnCode.UNSUPPORTED_OP)
 INITIATOR_ERR, BAD_OP = int(ReturnCode.INITIATOR_ERR), int(ReturnCode.AMO_UNSUPPORTED_OP)
 BAD_TYPE, BAD_SIZE = int(ReturnCode.AMO_UNSUPPORTED_DT), int(ReturnCode.AMO_UNSUPPORTED_SIZE)
-UNALIGNED = int(ReturnCode.AMO_UNALIGNED)
+UNALIGNED, OP_VIOLATION = int(ReturnCode.AMO_UNALIGNED), int(ReturnCode.OP_VIOLATION)
 RESPONSE_BYTES = 12
 
 TYPE_BYTES = np.array([1, 1, 2, 2, 4, 4, 8, 8, 16, 16, 4, 8, 8, 16, 16, 32, 2, 2], dtype=np.int64)
@@ -87,10 +87,18 @@ BOR, BAND, BXOR = int(AtomicOp.BOR), int(AtomicOp.BAND), int(AtomicOp.BXOR)
 def deliver(e: Any, pdc: int, slot: int, number: int, now: int) -> int:
     """Give a new request to the receiver: plain tagged sends at once, all else through `serve`."""
     packet = packet_at(e, slot)
-    plain = packet["next_hdr"] <= REQUEST_STD and ses_at(e, packet["ses"])["opcode"] == TAGGED
-    if plain and core_at(e, 0)["matchers"] == 0 and packet["detail"] <= WHOLE:
+    s = ses_at(e, packet["ses"])
+    plain = SMALL <= packet["next_hdr"] <= REQUEST_STD and s["opcode"] == TAGGED and packet["detail"] <= WHOLE
+    if plain and core_at(e, 0)["matchers"] == 0 and fits_message(packet, s):
         return deliver_by_tag(e, pdc, slot, now)
     return serve(e, pdc, slot, number, now)
+
+
+@kernel
+def fits_message(packet: Any, ses: Any) -> bool:
+    """Tell whether a packet lies within its message, and ends it if it says so."""
+    end, length = np.int64(packet["argument"]) + np.int64(packet["payload_bytes"]), np.int64(ses["request_length"])
+    return end == length if packet["detail"] & EOM else end < length
 
 
 @rare_kernel
@@ -130,6 +138,8 @@ def serve(e: Any, pdc: int, slot: int, number: int, now: int) -> int:
     s, endpoint = ses_at(e, packet["ses"]), np.int64(packet["dst"])
     if packet["next_hdr"] == DATA_HEADER:
         return move_code(STORE) if fetched(e, pdc, slot, now) else DONE
+    if not SMALL <= packet["next_hdr"] <= REQUEST_STD:
+        return DONE  # no request of SES
     opcode, flags = np.int64(s["opcode"]), np.int64(packet["detail"])
     if (OPCODES[settings_at(e, 0)["ses_profile"]] >> opcode) & 1 == 0:
         return _refuse(e, pdc, slot, number, UNSUPPORTED_OP)
@@ -141,22 +151,17 @@ def serve(e: Any, pdc: int, slot: int, number: int, now: int) -> int:
     if code != OK:
         return _refuse(e, pdc, slot, number, code)
     if opcode == ERROR:
-        return _abandon(e, pdc, slot, now)
-    if OP_WRITE <= opcode <= OP_FETCHING:
+        on_message_error(e, pdc, slot, now)
+        return DONE
+    if opcode == OP_NO_OP:
+        return DONE
+    if opcode in (OP_READ, OP_ATOMIC, OP_FETCHING):
         return _serve_memory(e, pdc, slot, number, now)
-    return DONE if opcode == OP_NO_OP else _serve_send(e, pdc, slot, number, now)
-
-
-@rare_kernel
-def _abandon(e: Any, pdc: int, slot: int, now: int) -> int:
-    """End a message whose sender gave it up."""
-    box = inbox_of(e, pdc, slot, now)
-    if box >= 0:
-        close_box(e, box)
-        b = inbox_at(e, box)
-        b["endpoint"], b["peer"] = packet_at(e, slot)["dst"], packet_at(e, slot)["src"]
-        end_box(e, box, RECEIVED_FAILED, INITIATOR_ERR, now)
-    return DONE
+    if opcode not in (RENDEZVOUS, RENDEZVOUS_T) and not fits_message(packet, s):
+        return _refuse(e, pdc, slot, number, OP_VIOLATION)
+    if opcode == OP_WRITE:
+        return _serve_memory(e, pdc, slot, number, now)
+    return _serve_send(e, pdc, slot, number, now)
 
 
 @rare_kernel
@@ -178,11 +183,11 @@ def check_memory(e: Any, slot: int, idempotent: int) -> int:
         return code
     move["handle"], move["offset"], move["bytes"], move["row"] = region_at(e, region)["handle"], offset, n_bytes, -1
     move["op"], move["type"] = s["atomic_op"], s["atomic_type"]
-    return OK if opcode <= OP_READ else _check_atomic(s, offset)
+    return OK if opcode <= OP_READ else _check_atomic(packet, s, offset)
 
 
 @rare_kernel
-def _check_atomic(s: Any, offset: int) -> int:
+def _check_atomic(packet: Any, s: Any, offset: int) -> int:
     """Return OK or the return code that refuses an atomic operation by its operation, type, size or address."""
     op, kind = np.int64(s["atomic_op"]), np.int64(s["atomic_type"])
     if op > LAST_OP or (op in (BOR, BAND, BXOR) and kind >= FIRST_FLOAT):
@@ -190,7 +195,10 @@ def _check_atomic(s: Any, offset: int) -> int:
     if kind > LAST_TYPE:
         return BAD_TYPE
     size, n_bytes = TYPE_BYTES[kind], np.int64(s["request_length"])
+    operands = COMPARE_SWAP_BYTES if compares(op) else n_bytes
     if n_bytes == 0 or n_bytes % size or (compares(op) and n_bytes != size):
+        return BAD_SIZE
+    if packet["payload_bytes"] != operands or packet["detail"] & WHOLE != WHOLE:
         return BAD_SIZE
     return UNALIGNED if offset % size else OK
 
@@ -230,6 +238,7 @@ def _serve_write(e: Any, pdc: int, slot: int, number: int, now: int) -> int:
         if box < 0:
             return NO_SES_MSG_AVAIL
         b = inbox_at(e, box)
+        b["state"] = BOX_WRITE
         if flags & SOM:
             b["header_data"] = s["header_data"]
         if b["bytes"] + packet["payload_bytes"] < s["request_length"]:

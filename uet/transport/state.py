@@ -183,7 +183,7 @@ MESSAGE = table(
     ses_flags u1 - SesFlag of all its packets
     waits u1 - what it waits for beside its ACKs (WAITS_*)
     acked u1 - 1 once all its packets are acknowledged
-    failed u1 - 1 if it failed
+    failed u1 - 1 if it failed, ABANDONED if the application gave it up and the target is to be told
     return_code u1 - ReturnCode of a response that says so
     next_waiting i4 - next message in the list of those that wait alike
     serves i4 - own: message whose rest it carries; read: inbox row whose rest it fetches; else -1
@@ -198,6 +198,7 @@ MESSAGE = table(
     row_bytes=128,
 )
 
+ABANDONED = 2
 WAITS_NOTHING, WAITS_ANSWER, WAITS_DATA, WAITS_READ, WAITS_RESTART = range(5)
 """What a message waits for: nothing but ACKs; a response; the data it reads; the peer to read the rest of it
 (rendezvous); the peer to ask for it again (deferred)."""
@@ -324,9 +325,9 @@ INBOX = table(
     """,
 )
 
-BOX_RECEIVING, BOX_WHOLE, BOX_DEFERRED, BOX_FETCHING = range(4)
+BOX_RECEIVING, BOX_WHOLE, BOX_DEFERRED, BOX_FETCHING, BOX_WRITE = range(5)
 """A message that comes in; one that is here and waits for its receive; one to be asked for again; one whose rest
-is being read."""
+is being read; a WRITE with immediate data or a response at its end."""
 
 SENT_DONE, RECEIVED_DONE, SENT_FAILED, PDC_CLOSED, RECEIVED_FAILED = range(5)
 

@@ -17,6 +17,7 @@ from uet.transport.state import (
     ACCESS_READ,
     ACCESS_WRITE,
     RECEIVED_DONE,
+    RECEIVED_FAILED,
     ROD,
     RUD,
     RUDI,
@@ -401,3 +402,48 @@ def test_a_pdc_with_unread_rendezvous_does_not_close():
     net.post_receive(1, 3000, 2, match_bits=8)
     net.run()
     assert np.array_equal(net.buffers[1], net.buffers[2])
+
+
+def test_an_abandoned_message_fails_at_both_ends_and_the_next_one_is_whole():
+    for seed, faults in ((1, None), (2, BAD), (3, BAD)):
+        net = make(faults, seed)
+        net.buffers = {1: noise(100_000), 2: np.zeros(100_000, np.uint8), 3: noise(5000, 4), 4: np.zeros(5000, np.uint8)}
+        net.post_receive(1, 100_000, 2, match_bits=1)
+        net.post_receive(1, 5000, 4, match_bits=2)
+        row = net.engine.submit(order(SesOpcode.TAGGED_SEND, 100_000, 1, match_bits=1))
+        net.engine.submit(order(SesOpcode.TAGGED_SEND, 5000, 3, match_bits=2))
+        net.step()
+        assert net.engine.abandon(row), "only a window of it was sent"
+        assert not net.engine.abandon(row), "it is given up already"
+        done = net.run()
+        assert kinds(done, SENT_FAILED) == [(1, 100_000, ReturnCode.CANCELLED)]
+        assert kinds(done, RECEIVED_FAILED) == [(2, 100_000, ReturnCode.INITIATOR_ERR)]
+        assert kinds(done, SENT_DONE) == [(3, 5000, ReturnCode.NULL)]
+        assert kinds(done, RECEIVED_DONE) == [(4, 5000, ReturnCode.OK)]
+        assert np.array_equal(net.buffers[4], net.buffers[3])
+        assert not net.engine.table("pdc")["boxes"].any(), "the target forgot it"
+
+
+def test_of_a_message_abandoned_before_it_began_nothing_is_sent():
+    net = make()
+    net.buffers = {1: noise(200_000), 2: np.zeros(200_000, np.uint8)}
+    rows = [net.engine.submit(order(SesOpcode.TAGGED_SEND, 200_000, 1, match_bits=2)) for _ in range(3)]
+    net.step()
+    assert net.engine.abandon(rows[1]) and net.engine.abandon(rows[2])
+    net.post_receive(1, 200_000, 2, match_bits=2)
+    done = net.run()
+    assert [c for _, _, c in kinds(done, SENT_FAILED)] == [ReturnCode.CANCELLED] * 2
+    assert len(kinds(done, SENT_DONE)) == 1 and net.engine.counters()["sent"] == -(-200_000 // 1024)
+    assert not net.engine.abandon(rows[0]), "it is sent"
+
+
+def test_an_unexpected_message_that_is_abandoned_leaves_nothing_to_match():
+    net = make()
+    net.engine.post_receive(1, 0, 1 << 60)
+    net.buffers = {1: noise(100_000), 2: np.zeros(100_000, np.uint8)}
+    row = net.engine.submit(order(SesOpcode.TAGGED_SEND, 100_000, 1, match_bits=1))
+    net.step()
+    net.engine.abandon(row)
+    assert len(kinds(net.run(), SENT_FAILED)) == 1
+    net.post_receive(1, 100_000, 2, match_bits=1)
+    assert not kinds(net.run(), RECEIVED_DONE) and not net.buffers[2].any()

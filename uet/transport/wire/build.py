@@ -13,9 +13,9 @@ import numpy as np
 
 from uet.base.jit import kernel
 from uet.transport.record import Net
-from uet.transport.wire.codec import encode
 from uet.transport.wire.codes import UDP_PORT, EtherType, IpProtocol
 from uet.transport.wire.crc32c import crc32c
+from uet.transport.wire.extensions import encode_whole
 from uet.transport.wire.internet_checksum import ip_checksum, udp_checksum
 from uet.transport.wire.memory import copy_bytes, store8, store16, store32, store64, swap32
 from uet.transport.wire.network import ENTROPY, ETHERNET, IPV4, IPV6, UDP, VLAN
@@ -49,7 +49,7 @@ def build_frame(path: Any, packet: Any, ses: Any, payload: int, out: int, room: 
     payload_bytes = np.int64(packet["payload_bytes"])
     if uet - out > room:
         return _NO_ROOM
-    headers = encode(packet, ses, uet, room - (uet - out) - payload_bytes - trailer)
+    headers = encode_whole(packet, ses, uet, room - (uet - out) - payload_bytes - trailer)
     if headers < 0:
         return headers
     copy_bytes(uet + headers, payload, payload_bytes)

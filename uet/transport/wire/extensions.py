@@ -1,7 +1,8 @@
 """SES extensions of the records, jitted: rendezvous, and the first four bytes of an atomic operation.
 
-To the codec proper they are the first bytes of the payload; here they are fields of the SES record. The values
-of a compare-and-swap stay in the payload.
+To the codec proper they are the first bytes of the payload; here they are fields of the SES record. The first
+packet of a message has them, and atomic operations have no other. The values of a compare-and-swap stay in the
+payload.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from uet.base.jit import kernel, rare_kernel
-from uet.transport.record import NextHeader, SesFlag
+from uet.transport.record import NextHeader, PdsType, SesFlag
 from uet.transport.wire.codec import decode, encode
 from uet.transport.wire.memory import load8, load32, load64, store8, store32, store64
 from uet.transport.wire.refusal import Refusal
@@ -19,10 +20,11 @@ from uet.transport.wire.ses import ATOMIC, ATOMIC_OPCODES, RENDEZVOUS, RENDEZVOU
 
 RENDEZVOUS_BYTES, ATOMIC_BYTES = RENDEZVOUS.size(), ATOMIC.size()
 _EXTENDS = np.zeros(64, dtype=np.int64)
+"""Bytes of the extension by opcode."""
 _EXTENDS[[int(o) for o in RENDEZVOUS_OPCODES]] = RENDEZVOUS_BYTES
 _EXTENDS[[int(o) for o in ATOMIC_OPCODES]] = ATOMIC_BYTES
 _SMALL, _STD = int(NextHeader.REQUEST_SMALL), int(NextHeader.REQUEST_STD)
-_CONTROL_TYPE = 11
+_CONTROL_TYPE = int(PdsType.CP)
 _SOM, _NO_ROOM, _SHORT = int(SesFlag.SOM), int(Refusal.NO_ROOM), int(Refusal.SHORT)
 _OP, _TYPE = ATOMIC.byte_offset("opcode"), ATOMIC.byte_offset("datatype")
 _SEMANTICS = ATOMIC.byte_offset("semantic_control")
@@ -34,12 +36,10 @@ _READ_OFFSET, _READ_KEY = RENDEZVOUS.byte_offset("read_offset"), RENDEZVOUS.byte
 def extension_bytes(packet: Any, ses: Any) -> int:
     """Return the bytes of the extension behind a packet's SES header, 0 for none."""
     next_hdr = packet["next_hdr"]
-    if packet["pds_type"] == _CONTROL_TYPE or next_hdr < _SMALL or next_hdr > _STD:
+    if packet["pds_type"] == _CONTROL_TYPE or not _SMALL <= next_hdr <= _STD or packet["detail"] & _SOM == 0:
         return 0
     size = _EXTENDS[np.int64(ses["opcode"]) & 63]
-    if size == RENDEZVOUS_BYTES and (next_hdr != _STD or packet["detail"] & _SOM == 0):
-        return 0
-    return size
+    return 0 if size == RENDEZVOUS_BYTES and next_hdr != _STD else size
 
 
 @rare_kernel
@@ -67,7 +67,10 @@ def encode_whole(packet: Any, ses: Any, out: int, room: int) -> int:
 
 @rare_kernel
 def decode_whole(data: int, length: int, original: int, packet: Any, ses: Any) -> int:
-    """Read all headers of a packet as `codec.decode` does, the extension included; returns where the payload begins."""
+    """Read all headers of a packet as `codec.decode` does, the extension included; returns where the payload begins.
+
+    Of a trimmed packet the extension is read only if it is all there.
+    """
     zero = np.uint64(0)
     ses["atomic_op"], ses["atomic_type"], ses["atomic_semantics"] = 0, 0, 0
     ses["eager_length"], ses["read_generation"], ses["read_pid"], ses["read_resource"] = 0, 0, 0, 0
@@ -78,9 +81,11 @@ def decode_whole(data: int, length: int, original: int, packet: Any, ses: Any) -
     size = extension_bytes(packet, ses)
     if size == 0 or length < n:
         return n
-    if length < n + size:
+    if length < n + size and length == original:
         return _SHORT
-    packet["payload_bytes"] -= size
+    packet["payload_bytes"] = max(np.int64(packet["payload_bytes"]) - size, 0)
+    if length < n + size:
+        return n + size
     if size == ATOMIC_BYTES:
         ses["atomic_op"], ses["atomic_type"] = load8(data + n + _OP), load8(data + n + _TYPE)
         ses["atomic_semantics"] = load8(data + n + _SEMANTICS)

@@ -12,9 +12,10 @@ import numpy as np
 
 from uet.base.jit import kernel
 from uet.transport.record import Net, PdsType
-from uet.transport.wire.codec import UNKNOWN_LENGTH, decode
+from uet.transport.wire.codec import UNKNOWN_LENGTH
 from uet.transport.wire.codes import UDP_PORT, EtherType, IpProtocol
 from uet.transport.wire.crc32c import crc32c
+from uet.transport.wire.extensions import decode_whole
 from uet.transport.wire.internet_checksum import ip_checksum, udp_checksum
 from uet.transport.wire.memory import load8, load16, load32, load64, swap32
 from uet.transport.wire.network import ENTROPY, ETHERNET, IPV4, IPV6, UDP, VLAN
@@ -43,14 +44,14 @@ _TSS = int(PdsType.TSS)
 def parse_frame(path: Any, frame: int, length: int, packet: Any, ses: Any, found: Any) -> int:
     """Fill `packet` and `ses` from a frame, and `found`, a path, with what stood around it.
 
-    `path` says how to read: its CRC mode, protocol number and DSCPs. Besides what `decode` fills,
+    `path` says how to read: its CRC mode, protocol number and DSCPs. Besides what `decode_whole` fills,
     `packet` gets entropy, net marks and link share. Returns the payload's offset in the frame (of a
     trimmed frame it may lie beyond the end), or a `Refusal`. Nothing beyond `length` is read.
     """
     uet = locate_uet(path, frame, length, packet, found)
     if uet < 0:
         return uet
-    offset = decode(frame + uet, np.int64(found["uet_bytes"]), np.int64(found["original_bytes"]), packet, ses)
+    offset = decode_whole(frame + uet, np.int64(found["uet_bytes"]), np.int64(found["original_bytes"]), packet, ses)
     return offset if offset < 0 else uet + offset
 
 
@@ -60,7 +61,7 @@ def locate_uet(path: Any, frame: int, length: int, packet: Any, found: Any) -> i
 
     Returns where UET begins, or a `Refusal`; `found` says how many bytes it has without the CRC, and
     had before trimming. The CRC is checked, but not that of a TSS packet, which has none: whoever
-    opens the TSS packet then calls `decode`.
+    opens the TSS packet then calls `decode_whole`.
     """
     ip_at = ip_offset(frame, length)
     if ip_at < 0:
