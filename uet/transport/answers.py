@@ -16,6 +16,7 @@ from uet.transport.clearing import send_clear
 from uet.transport.closing import close_pdc, progress_close
 from uet.transport.congestion.contract import ACK as CC_ACK
 from uet.transport.congestion.contract import tell_controller
+from uet.transport.control import send_probe
 from uet.transport.credit import end_speculation, take_credit
 from uet.transport.inference import infer
 from uet.transport.lifecycle import Input
@@ -48,6 +49,7 @@ REQUEST_CLEAR, REQUEST_CLOSE = int(PdsFlag.REQUEST_CLEAR), int(PdsFlag.REQUEST_C
 RARE_FLAGS = PROBED | REQUEST_CLEAR | REQUEST_CLOSE
 ANSWER_INPUT = int(Input.ANSWER)
 IGNORED_ANSWER = int(Reason.IGNORED_ANSWER)
+BIT_PS_PER_BYTE_MBPS = 8 * 10**6
 
 
 @kernel
@@ -153,6 +155,17 @@ def learn_peer(e: Any, pdc: int, spdcid: int, now: int) -> None:
     if spdcid != 0 and p["peer_pdcid"] == 0:
         transition(e, pdc, ANSWER_INPUT, now)
         p["peer_pdcid"] = spdcid
+        if p["role"] == INITIATOR and settings_at(e, 0)["probe_rtt"] != 0:
+            _measure_base_rtt(e, pdc, now)
+
+
+@rare_kernel
+def _measure_base_rtt(e: Any, pdc: int, now: int) -> None:
+    """Send a probe, which no data queue delays, unless about a bandwidth delay product is all there is to send."""
+    p, settings = pdc_at(e, pdc), settings_at(e, 0)
+    bdp = settings["base_rtt_ps"] * settings["line_mbps"] // BIT_PS_PER_BYTE_MBPS
+    if p["tx_end"] * settings["payload_bytes"] > bdp and p["mode"] <= ROD:
+        send_probe(e, pdc, now)
 
 
 @kernel

@@ -7,7 +7,10 @@ from typing import Any
 import numpy as np
 
 from uet.base.jit import kernel, rare_kernel
+from uet.transport.reasons import Reason, note
 from uet.transport.state import SENT_DONE, SENT_FAILED, completion_at, core_at, message_at, pdc_at
+
+MESSAGE_FAILED = int(Reason.MESSAGE_FAILED)
 
 
 @kernel
@@ -48,5 +51,8 @@ def complete_message(e: Any, row: int, now: int) -> None:
     p = pdc_at(e, m["pdc"])
     m["done_ps"] = -1 if m["failed"] else now
     kind = SENT_FAILED if m["failed"] else SENT_DONE
+    if m["failed"]:
+        psn = (p["tx_start"] + m["first"]) & 0xFFFFFFFF
+        note(e, MESSAGE_FAILED, now, np.int64(p["endpoint"]), np.int64(m["pdc"]), psn)
     n_bytes, code = max(m["bytes"], m["got"]), np.int64(m["return_code"])
     complete_with(e, kind, now, m["handle"], n_bytes, np.int64(p["endpoint"]), np.int64(p["peer"]), row, code, 0)

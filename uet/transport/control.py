@@ -21,6 +21,7 @@ from uet.transport.wire.codes import ControlType
 
 NOOP, PROBE, ACK_REQUEST = int(ControlType.NOOP), int(ControlType.PROBE), int(ControlType.ACK_REQUEST)
 CLEAR_COMMAND, CLEAR_REQUEST = int(ControlType.CLEAR_COMMAND), int(ControlType.CLEAR_REQUEST)
+NEGOTIATION = int(ControlType.NEGOTIATION)
 CREDIT, CREDIT_REQUEST = int(ControlType.CREDIT), int(ControlType.CREDIT_REQUEST)
 CLOSE_COMMAND, CLOSE_REQUEST = int(ControlType.CLOSE_COMMAND), int(ControlType.CLOSE_REQUEST)
 CP, PROBED = int(PdsType.CP), int(PdsFlag.PROBE)
@@ -36,12 +37,15 @@ TAKEN, CLOSED_BY_PEER = -1, -2
 def takes_psn(packet: Any) -> bool:
     """Tell whether a control packet has a PSN of its own."""
     ctl = packet["next_hdr"]
-    return ctl in (NOOP, CLOSE_COMMAND, CLOSE_REQUEST)
+    return ctl in (NOOP, NEGOTIATION, CLOSE_COMMAND, CLOSE_REQUEST)
 
 
 @rare_kernel
 def on_command(e: Any, pdc: int, slot: int, now: int) -> int:
-    """Act on a control packet that takes a PSN; returns TAKEN, CLOSED_BY_PEER or the NACK code of a refusal."""
+    """Act on a control packet that takes a PSN; returns TAKEN, CLOSED_BY_PEER or the NACK code of a refusal.
+
+    A negotiation is acknowledged like a NOOP: none of the features it might offer is there to be switched on.
+    """
     p, ctl = pdc_at(e, pdc), packet_at(e, slot)["next_hdr"]
     if ctl == CLOSE_REQUEST and p["role"] == INITIATOR:
         close_pdc(e, pdc, now)
@@ -51,7 +55,7 @@ def on_command(e: Any, pdc: int, slot: int, now: int) -> int:
         if p["message"] >= 0 and message_at(e, p["message"])["pds_type"] != CP:
             return CLOSING_IN_ERR
         return CLOSED_BY_PEER
-    elif ctl != NOOP:
+    elif ctl != NOOP and ctl != NEGOTIATION:
         return UNEXP_EVENT
     return TAKEN
 

@@ -20,7 +20,7 @@ from uet.transport.inbox import free_inbox, take_inbox
 from uet.transport.losses import in_flight, mark_lost
 from uet.transport.matching import finish_box, take_receive
 from uet.transport.messages import finish_acknowledged
-from uet.transport.nacks import ACTION_OF, LATER, RETRANSMIT, hold
+from uet.transport.nacks import ACTION_OF, LATER, RETRANSMIT, hold, trimmed_too_often
 from uet.transport.pdc import activate, number_of
 from uet.transport.reasons import Reason, ignore, note
 from uet.transport.record import NackCode, Net, NextHeader, PdsFlag, PdsType
@@ -198,6 +198,6 @@ def on_rudi_nack(e: Any, slot: int, now: int) -> None:
         return
     if action == LATER:
         hold(e, pdc, number, now)
-    else:
+    elif not trimmed_too_often(e, pdc, number, now):
         mark_lost(e, pdc, number, RETX_TRIMMED, now)
     activate(e, pdc)

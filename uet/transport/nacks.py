@@ -84,6 +84,7 @@ INV_DPDCID, HDR_MISMATCH = int(NackCode.INV_DPDCID), int(NackCode.PDC_HDR_MISMAT
 RENUMBER_INPUT, RESTART = int(Input.RENUMBER), int(Action.RESTART)
 IGNORED_ANSWER, PDC_NACKED = int(Reason.IGNORED_ANSWER), int(Reason.PDC_NACKED)
 PDC_REFUSED, HELD = int(Reason.PDC_REFUSED), int(Reason.HELD)
+PDC_TRIMMED = int(Reason.PDC_TRIMMED)
 RETX_TRIMMED, RETX_REFUSED = int(Reason.RETX_TRIMMED), int(Reason.RETX_REFUSED)
 RETX_GO_BACK, RETX_RENUMBERED = int(Reason.RETX_GO_BACK), int(Reason.RETX_RENUMBERED)
 RETX_NOT_RECEIVED, RETX_ANSWER_LOST = int(Reason.RETX_NOT_RECEIVED), int(Reason.RETX_ANSWER_LOST)
@@ -122,10 +123,23 @@ def on_nack(e: Any, pdc: int, slot: int, now: int) -> None:
 
 
 @rare_kernel
+def trimmed_too_often(e: Any, pdc: int, number: int, now: int) -> bool:
+    """Fail a PDC that sent a packet more often than `nack.max_trims` allows, only to see it trimmed again."""
+    p, settings = pdc_at(e, pdc), settings_at(e, 0)
+    tries = np.int64(sent_at(e, p["ring"] + (number & (settings["window_packets"] - 1)))["tries"])
+    if settings["max_trims"] < 0 or tries <= settings["max_trims"]:
+        return False
+    fail_pdc(e, pdc, PDC_TRIMMED, (p["tx_start"] + number) & 0xFFFFFFFF, now)
+    return True
+
+
+@rare_kernel
 def _retransmit(e: Any, pdc: int, slot: int, number: int, now: int) -> None:
     """Send a trimmed packet again, and tell controller and balancer about it."""
     packet = packet_at(e, slot)
     flags, code = np.int64(packet["pds_flags"]), np.int64(packet["code"])
+    if trimmed_too_often(e, pdc, number, now):
+        return
     if settings_at(e, 0)["credit"] != 0:
         end_speculation(e, pdc)
     rtt = round_trip(e, pdc, number, flags & RETX, now)

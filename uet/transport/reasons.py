@@ -57,9 +57,11 @@ class Reason(IntEnum):
     PDC_REFUSED = 32  # Max_NACK_Retx_Cnt exceeded
     PDC_UNANSWERED = 33  # no response in spite of ACK requests
     PDC_CLOSE_TIMEOUT = 34  # the initiator does not close
-    MESSAGE_FAILED = 35
+    MESSAGE_FAILED = 35  # with its PDC, by a response that says so, or given up by the application
+    PDC_TRIMMED = 36  # a packet was trimmed too often
+    # Other
     CUT_INFERRED = 37  # a window: loss inferred
-    NO_SLOT = 36  # no packet slot for a control packet; sent later
+    NO_SLOT = 38  # no packet slot for a control packet; sent later
 
 
 @rare_kernel

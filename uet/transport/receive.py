@@ -44,6 +44,7 @@ IGNORED_ANSWER, IGNORED_TYPE = int(Reason.IGNORED_ANSWER), int(Reason.IGNORED_TY
 DUPLICATE_DROPPED, DUPLICATE_ANSWERED = int(Reason.DUPLICATE_DROPPED), int(Reason.DUPLICATE_ANSWERED)
 REFUSED_TRIMMED, REFUSED_ORDER = int(Reason.REFUSED_TRIMMED), int(Reason.REFUSED_ORDER)
 REFUSED_NO_PDC, CHALLENGED = int(Reason.REFUSED_NO_PDC), int(Reason.CHALLENGED)
+REFUSED_OLD_SYN = int(Reason.REFUSED_OLD_SYN)
 
 _REASONS = np.full(256, int(Reason.REFUSED_NO_MESSAGE), dtype=np.int64)
 """Reason by the NACK code that refuses a request."""
@@ -99,8 +100,10 @@ def _pdc_of(e: Any, slot: int) -> int:
 @rare_kernel
 def _refuse(e: Any, pdc: int, slot: int, code: int, argument: int, now: int) -> None:
     """Answer a request with a NACK and note why."""
-    packet = packet_at(e, slot)
-    note(e, _REASONS[code], now, np.int64(packet["dst"]), pdc, np.int64(packet["psn"]))
+    packet, reason = packet_at(e, slot), _REASONS[code]
+    if code == INV_DPDCID and packet["pds_flags"] & SYN:
+        reason = REFUSED_OLD_SYN
+    note(e, reason, now, np.int64(packet["dst"]), pdc, np.int64(packet["psn"]))
     answer_nack(e, pdc, slot, code, argument, now)
 
 

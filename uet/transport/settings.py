@@ -37,6 +37,7 @@ PARAMETERS = (
     Parameter("cc.room_for_mtu", "room_for_mtu", "", 1, 1, 0, "1: sending takes room for a full packet in the window"),
     Parameter("cc.window_bytes", "window_bytes", "bytes", 1, None, None, "initial window, and the constant one"),
     Parameter("cc.base_rtt_us", "base_rtt_ps", "us", 10**6, None, None, "unloaded round trip of the longest path"),
+    Parameter("cc.probe_rtt", "probe_rtt", "", 1, 0, 0, "1: a probe after the first answer measures the base RTT"),
     Parameter("cc.line_gbps", "line_mbps", "Gb/s", 1000, None, None, "rate of the NIC"),
     Parameter("lb.entropies", "entropies", "", 1, 64, 64, "entropy values a PDC sprays over, a power of two"),
     Parameter("ack.trigger_bytes", "ack_trigger_bytes", "bytes", 1, 16384, 16128, "bytes received per coalesced ACK"),
@@ -60,6 +61,9 @@ PARAMETERS = (
     Parameter("nack.retx_us", "nack_retx_ps", "us", 10**6, 1000, 1000, "pause after a refusal (NACK_Retx_Time)"),
     Parameter(
         "nack.max_retries", "max_nack_retries", "", 1, 5, -1, "refusals in a row before the PDC fails, -1 endless"
+    ),
+    Parameter(
+        "nack.max_trims", "max_trims", "", 1, -1, -1, "packet sent so often and trimmed again: its PDC fails, -1 never"
     ),
     Parameter(
         "ack.duplicates",
@@ -219,7 +223,7 @@ _POSITIVE = (
     "swift.target_us",
     "swift.range_low",
 )
-_ENDLESS = ("rto.max_retries", "nack.max_retries")
+_ENDLESS = ("rto.max_retries", "nack.max_retries", "nack.max_trims")
 
 PROFILES = ("uet-1.0", "htsim")
 

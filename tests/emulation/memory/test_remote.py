@@ -407,7 +407,12 @@ def test_a_pdc_with_unread_rendezvous_does_not_close():
 def test_an_abandoned_message_fails_at_both_ends_and_the_next_one_is_whole():
     for seed, faults in ((1, None), (2, BAD), (3, BAD)):
         net = make(faults, seed)
-        net.buffers = {1: noise(100_000), 2: np.zeros(100_000, np.uint8), 3: noise(5000, 4), 4: np.zeros(5000, np.uint8)}
+        net.buffers = {
+            1: noise(100_000),
+            2: np.zeros(100_000, np.uint8),
+            3: noise(5000, 4),
+            4: np.zeros(5000, np.uint8),
+        }
         net.post_receive(1, 100_000, 2, match_bits=1)
         net.post_receive(1, 5000, 4, match_bits=2)
         row = net.engine.submit(order(SesOpcode.TAGGED_SEND, 100_000, 1, match_bits=1))
