@@ -149,6 +149,7 @@ def test_an_old_syn_delivers_nothing_after_the_close():
     net.run()
     assert net.done == before and closed(net)
     assert net.seen[-1] == f"NACK {NackCode.INV_DPDCID:#x}"
+    assert net.engine.reasons()["REFUSED_OLD_SYN"] == 1
 
 
 def test_a_quick_second_pdc_is_challenged_and_renumbers():

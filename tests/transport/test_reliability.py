@@ -87,7 +87,7 @@ def test_timeouts_double_and_each_is_noted():
     sent = []
     net.run(lambda p: (sent.append(net.now) if p["src"] == 0 else None) or True)
     assert np.diff(sent).tolist() == [RTO_US * 10**6 * 2**k for k in range(3)]
-    assert net.engine.reasons() == {"RETX_TIMEOUT": 3, "PDC_TIMEOUT": 1}
+    assert net.engine.reasons() == {"RETX_TIMEOUT": 3, "PDC_TIMEOUT": 1, "MESSAGE_FAILED": 1}
 
 
 def test_a_new_packet_is_not_kept_waiting_by_the_doubled_timer_of_an_old_one():
@@ -143,6 +143,23 @@ def test_a_trimmed_packet_is_asked_for_again_and_leaves_no_trace_in_the_receiver
     net.run(nth("RUD_REQ", 1, "trim"))
     assert net.seen.count(f"NACK {NackCode.TRIMMED:#x}") == 1 and net.done[-1] == (SENT_DONE, 0, 0)
     assert net.engine.reasons() == {"REFUSED_TRIMMED": 1, "RETX_TRIMMED": 1}
+
+
+def test_trims_without_end_fail_the_pdc_if_a_limit_is_set():
+    net = Net2(nack__max_trims=3)
+    net.engine.post(0, 1, 3 * 4096)
+    second = None
+
+    def fate(packet):
+        nonlocal second
+        if second is None and name(packet) == "RUD_REQ" and packet["argument"]:
+            second = int(packet["psn"])
+        return "trim" if name(packet) == "RUD_REQ" and packet["psn"] == second else None
+
+    net.run(fate)
+    assert net.done[-1] == (SENT_FAILED, 0, 0)
+    reasons = net.engine.reasons()
+    assert reasons["RETX_TRIMMED"] == 3 and reasons["PDC_TRIMMED"] == 1 and reasons["MESSAGE_FAILED"] == 1
 
 
 def test_a_bitmap_is_held_only_while_packets_are_out_of_order():
@@ -225,6 +242,25 @@ def test_a_probe_measures_the_path_and_cannot_open_a_pdc():
     assert net.pdc(0)["probe_ps"] == 0, "answered"
 
 
+@pytest.mark.parametrize(("packets", "probes"), [(2, 0), (60, 1)])
+def test_a_probe_measures_the_base_round_trip_of_longer_transfers(packets, probes):
+    net = Net2(cc__probe_rtt=1)
+    net.engine.post(0, 1, packets * 4096)
+    net.run()
+    assert net.seen.count("CP 6") == probes and net.done[-1] == (SENT_DONE, 0, 0)
+
+
+def test_a_negotiation_opens_a_pdc_and_is_acknowledged():
+    net = Net2()
+    net.engine.post(0, 1, 10)
+    net.pump()
+    request = net.record(net.flight.pop()[1]).copy()
+    net.inject(request, pds_type=11, next_hdr=9, ses=-1, argument=0x0102_0000, payload_bytes=4, pds_flags=0x0C)
+    net.step()
+    net.pump()
+    assert net.seen[-1] == "ACK_CC" and net.engine.table("endpoint")["open"][1] == 1
+
+
 def test_an_ack_without_congestion_state_is_taken_too():
     net = Net2()
     net.engine.post(0, 1, 3 * 4096)
@@ -242,5 +278,5 @@ def test_the_trace_keeps_the_last_events():
     net.engine.post(0, 1, 10)
     net.run(lambda p: True)
     trace = net.engine.trace()
-    assert [Reason(r) for r in trace["reason"]] == [Reason.RETX_TIMEOUT, Reason.RETX_TIMEOUT, Reason.PDC_TIMEOUT]
-    assert (np.diff(trace["time_ps"]) > 0).all() and (trace["psn"] == net.pdc(0)["tx_start"]).all()
+    assert [Reason(r) for r in trace["reason"]] == [Reason.RETX_TIMEOUT, Reason.PDC_TIMEOUT, Reason.MESSAGE_FAILED]
+    assert (np.diff(trace["time_ps"]) >= 0).all() and (trace["psn"] == net.pdc(0)["tx_start"]).all()

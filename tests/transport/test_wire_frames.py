@@ -16,7 +16,9 @@ from uet.transport.record import PACKET, SES, Net, NextHeader, PdsType
 from uet.transport.wire.build import build_frame
 from uet.transport.wire.checksum import internet_checksum
 from uet.transport.wire.codec import same_packet
+from uet.transport.wire.codes import AtomicOp
 from uet.transport.wire.dissect import decode_packet
+from uet.transport.wire.extensions import extension_bytes
 from uet.transport.wire.memory import load8, store8
 from uet.transport.wire.parse import locate_uet, parse_frame
 from uet.transport.wire.path import PATH, make_path
@@ -45,6 +47,19 @@ def build(path, packet, ses, payload: bytes = b"") -> bytes:
 def parse(path, frame: bytes):
     packet, ses, found = PACKET.zeros(1), SES.zeros(1), PATH.zeros(1)
     return parse_frame(path[0], BUFFER.put(frame), len(frame), packet[0], ses[0], found[0]), packet, ses, found
+
+
+def extend(packet, ses, seed: int) -> int:
+    """Fill the fields of the extension that a packet has and return its bytes."""
+    size = int(extension_bytes(packet[0], ses[0]))
+    rng = np.random.default_rng(seed)
+    if size == 4:
+        ses["atomic_op"], ses["atomic_type"], ses["atomic_semantics"] = AtomicOp.SUM, rng.integers(0, 18), 1
+    elif size == 24:
+        ses["eager_length"], ses["read_generation"] = rng.integers(0, 1 << 32), rng.integers(0, 256)
+        ses["read_pid"], ses["read_resource"] = rng.integers(0, 1 << 12, 2)
+        ses["read_offset"], ses["read_key"] = rng.integers(0, 1 << 63, 2, np.uint64)
+    return size
 
 
 def write_request(payload: int = 8, seed: int = 3):
@@ -89,12 +104,13 @@ def test_any_packet_survives_any_encapsulation(choice) -> None:
     seed, kind, header, payload, version, udp, crc, vlan, net = choice
     packet, ses = sample(np.random.default_rng(seed), kind, header, payload)
     packet["net"], packet["entropy"] = net, seed & 0xFFFF
+    extended = extend(packet, ses, seed)
     path = path_of(version, udp=udp, crc=crc, vlan=vlan)
     data = np.random.default_rng(seed).bytes(payload)
     frame = build(path, packet, ses, data)
     offset, got, got_ses, found = parse(path, frame)
     assert frame[offset : offset + payload] == data
-    overhead = frame_overhead_bytes(version, udp, crc != "none", 1 if vlan >= 0 else 0)
+    overhead = extended + frame_overhead_bytes(version, udp, crc != "none", 1 if vlan >= 0 else 0)
     assert got["wire_bytes"] == wire_bytes(int(kind), int(packet["next_hdr"][0]), payload, overhead)
     assert (
         len(frame) + 4 + 20 == wire_bytes(int(kind), int(packet["next_hdr"][0]), payload, overhead) or len(frame) < 60
