@@ -11,13 +11,20 @@ one, packets cross as records and payload has a length but no content.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from emulation.packet.state import edge_of, network_at
 from uet.base.jit import Hook, World, kernel
 
+if TYPE_CHECKING:
+    from emulation.packet.guard import Guard
+
 EDGE = Hook("edge", 2, 4)
 _call = EDGE.call
+GUARD = Hook("guard", 0, 4)
+call_guard = GUARD.call
+"""Seal or open a frame, by an address of `emulation.packet.guard.Guard`: endpoint, frame, length, room -> new length or
+-1."""
 
 DEPART, ARRIVE, PLACE, LOCAL, TWIN, CLOCK = range(6)
 """Events and their subjects: a packet slot that leaves its host; one that has reached its destination; the
@@ -32,6 +39,7 @@ class Edge:
     address: int
     world: World
     paced: bool = False  # it is asked for the time before every event
+    guard: Guard | None = None  # what secures its frames
 
 
 @kernel

@@ -66,6 +66,8 @@ class NetworkSettings:
 def network_values(overrides: Mapping[str, float], receiver_credit: bool = False) -> dict[str, float]:
     """Return complete values of NETWORK_PARAMETERS by key."""
     values = {p.key: overrides.get(p.key, p.default) for p in NETWORK_PARAMETERS}
+    if overrides.get("tss.enabled") and "trim.enabled" not in overrides:
+        values["trim.enabled"] = 0  # a trimmed packet has lost its tag, so nobody would believe it
     if values["queue.bdp"] is None:
         values["queue.bdp"] = 1 if values["trim.enabled"] else 5
     if values["ecn.last_hop"] is None:
@@ -99,6 +101,8 @@ def resolve(
         **engine.delay_targets(settled, rtt_us, trimming, profile),
         "loss.inference": 0.0 if trimming or knobs["pfc.enabled"] else 1.0,
     }
+    if trimming and settled["tss.enabled"]:
+        raise BadInput("trim.enabled=1 with tss.enabled=1: what is trimmed loses its tag and is refused; choose one")
     low, high = knobs["ecn.low_bdp"], knobs["ecn.high_bdp"]
     if not 0 <= low <= high:
         raise BadInput(f"ecn.low_bdp={low} and ecn.high_bdp={high} must rise; choose low <= high")

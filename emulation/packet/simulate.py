@@ -82,12 +82,21 @@ class Simulation:
             settings.controller,
             settings.balancer,
         )
-        self.edge: Edge | None = codec_edge() if settings.wire else None
+        self.edge: Edge | None = None
+        if settings.wire:
+            self.edge = self._make_wire()
         if make_edge is not None:
             self.edge = make_edge(len(self.engine.table("packet")))
         self.world = self._build_world(paths)
         self.status = "running"
         self.cpu_s = time.process_time() - started
+
+    def _make_wire(self) -> Edge:
+        if not self.values["tss.enabled"]:
+            return codec_edge()
+        from emulation.packet.secured import secured_edge  # only now: it loads a library of cryptography
+
+        return secured_edge(self.devices.n_endpoints, self.options.seed)
 
     def _build_world(self, paths: Paths) -> World:
         fabric, n_ops = self.fabric, len(self.schedule.operations)
@@ -140,6 +149,8 @@ class Simulation:
         end_ps = self.options.end_ps if self.options.end_ps is not None else NO_END_PS
         code = int(loop.run(self.world.handle, end_ps, max_events))
         self.cpu_s += time.process_time() - started
+        if self.edge is not None and self.edge.guard is not None:
+            self.edge.guard.check()
         self.status = {FINISHED: "complete", TIME_UP: "unfinished", STUCK: "stuck"}.get(code, "running")
         if code == STUCK and self._inner("operations").tables["runner"]["failed"][0]:
             self.status = "failed"
@@ -212,6 +223,7 @@ class Simulation:
             "credit_requests": counters["credit_requests"],
             "duplicates": counters["duplicates"],
             "wire_refusals": int(network["edge_losses"]) if self.options.wire else None,
+            "tss": self.edge.guard.report() if self.edge is not None and self.edge.guard is not None else None,
             "packet_hops": int(network["hops"]),
             "events": int(events["processed"][0]),
             "packets_high_water": counters["used_packets"],

@@ -34,8 +34,14 @@ def codec_round_trip(e: Any, slot: int, room: int) -> int:
     row = slot_ses(e, slot)
     length = n + packet["payload_bytes"]
     start = decode_whole(room, length, length, packet, ses_at(e, row))
-    packet["ses"] = -1 if packet["next_hdr"] == NO_SES or packet["pds_type"] == CP else row
+    packet["ses"] = row if has_ses(packet) else -1
     return start if start < 0 else 0
+
+
+@kernel
+def has_ses(packet: Any) -> bool:
+    """Tell whether a packet has SES fields."""
+    return packet["next_hdr"] != NO_SES and packet["pds_type"] != CP
 
 
 def through_codec(s: Any, codec: Any, event: int, slot: int, other: int, now: int) -> int:

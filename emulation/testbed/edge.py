@@ -13,7 +13,8 @@ from typing import Any
 import numpy as np
 
 from emulation.data import carry_out, place, store
-from emulation.packet.edge import ARRIVE, CLOCK, DEPART, PLACE, TWIN
+from emulation.operations import step_at
+from emulation.packet.edge import ARRIVE, CLOCK, DEPART, PLACE, TWIN, call_guard
 from emulation.packet.state import engine_of, operations_of
 from emulation.testbed.addresses import HOST_BASE
 from emulation.testbed.clock import await_time
@@ -32,7 +33,7 @@ from emulation.testbed.state import (
 from emulation.testbed.syscalls import receive_frame, send_frame, sleep_us
 from uet.base.jit import copy_bytes, kernel
 from uet.base.rng import below, draw, strikes
-from uet.transport.record import Net
+from uet.transport.record import Net, NextHeader, PdsType
 from uet.transport.slots import slot_ses
 from uet.transport.state import message_at, packet_at, ses_at
 from uet.transport.wire.build import build_frame
@@ -41,6 +42,7 @@ from uet.transport.wire.parse import locate_uet, parse_frame
 from uet.transport.wire.rewrite import mark_congestion, trim_frame
 
 CE, TRIMMED, LAST_HOP = int(Net.ECN_CE), int(Net.TRIMMED), int(Net.LAST_HOP)
+SMALL, STD, CP = int(NextHeader.REQUEST_SMALL), int(NextHeader.REQUEST_STD), int(PdsType.CP)
 STREAM_CORRUPT, STREAM_BIT = 20 << 40, 21 << 40
 LOST = 1
 SPINS, NAPS, NAP_US = 200, 2000, 100
@@ -84,6 +86,8 @@ def _depart(s: Any, t: Any, slot: int, now: int) -> int:
     frame = frame_of(t, slot)
     row = max(np.int64(packet["ses"]), 0)
     length = build_frame(path, packet, ses_at(e, row), payload, frame, bed["frame_room"])
+    if bed["seal"] != 0 and length > 0:
+        length = call_guard(bed["seal"], source, frame, length, bed["frame_room"])
     if length < 0:
         bed["refused"] += 1
         return LOST
@@ -196,10 +200,13 @@ def _arrive(s: Any, t: Any, slot: int, now: int) -> int:
     if length < 0:
         return LOST
     _capture(t, host, frame, length, now)
-    row = slot_ses(e, slot)
+    if bed["open"] != 0:
+        length = call_guard(bed["open"], host, frame, length, bed["frame_room"])
+    row, payload = slot_ses(e, slot), -1
     found = path_at(t, FOUND)
-    payload = parse_frame(path_at(t, READING), frame, length, packet, ses_at(e, row), found)
-    if payload < 0:
+    if length > 0:
+        payload = parse_frame(path_at(t, READING), frame, length, packet, ses_at(e, row), found)
+    if payload < 0 or not _can_be_placed(operations_of(s, 0), packet, ses_at(e, row)):
         bed["refused"] += 1
         return LOST
     packet["src"], packet["dst"], packet["ses"] = _host_of(found["src_low"]), _host_of(found["dst_low"]), row
@@ -207,6 +214,15 @@ def _arrive(s: Any, t: Any, slot: int, now: int) -> int:
     bed["arrived_offset"], bed["arrived_bytes"] = packet["argument"], packet["payload_bytes"]
     bed["arrived_payload"] = frame + payload
     return 0
+
+
+@kernel
+def _can_be_placed(o: Any, packet: Any, ses: Any) -> bool:
+    """Tell whether a packet is no request, or one for a receive that there is: without a CRC anything may arrive."""
+    if not SMALL <= packet["next_hdr"] <= STD or packet["pds_type"] == CP:
+        return True
+    step, end = np.int64(ses["match_bits"]), np.int64(packet["argument"]) + np.int64(packet["payload_bytes"])
+    return 0 <= step < o["n_step"] and end <= step_at(o, step)["bytes"]
 
 
 @kernel

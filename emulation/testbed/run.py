@@ -7,7 +7,7 @@ from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 import numpy as np
 
@@ -34,6 +34,9 @@ from uet.transport.settings import chosen
 from uet.transport.wire.capture import CaptureWriter
 from uet.transport.wire.path import PATH, make_path
 from uet.transport.wire.rewrite import MIN_TRIM_UET_BYTES
+
+if TYPE_CHECKING:
+    from emulation.packet.guard import Guard
 
 MOST_HOSTS = 64
 FRAME_HEADROOM_BYTES = 256
@@ -112,6 +115,7 @@ class Testbed:
 
     def _make_edge(self, slots: int) -> Edge:
         capturing = self.settings.capture is not None
+        self._guard = self._make_guard()
         self._world = World(
             EDGE_WORLD,
             {
@@ -127,7 +131,14 @@ class Testbed:
             },
         )
         address = EDGE.address(edge, SIM.dtype, EDGE_WORLD.dtype)
-        return Edge(address, self._world, paced=self.settings.clock == "wall")
+        return Edge(address, self._world, self.settings.clock == "wall", self._guard)
+
+    def _make_guard(self) -> Guard | None:
+        if not self.settings.simulation.overrides.get("tss.enabled"):
+            return None
+        from emulation.packet.guard import Guard  # only now: it loads a library of cryptography
+
+        return Guard(self._n_ends, self.settings.simulation.seed)
 
     def _frame_room(self) -> int:
         return -(-(_payload_bytes(self.settings) + FRAME_HEADROOM_BYTES) // 64) * 64
@@ -137,6 +148,8 @@ class Testbed:
         row["seed"] = self.settings.simulation.seed
         row["corrupt"] = round(self.settings.simulation.impairments.corrupt * 2**32)
         row["frame_room"], row["trim_uet_bytes"] = self._frame_room(), MIN_TRIM_UET_BYTES
+        if self._guard is not None:
+            row["seal"], row["open"] = self._guard.seal_address, self._guard.open_address
         row["capture_room"] = CAPTURE_ROOM_BYTES if capturing else 0
         row["dilation"], row["step_ns"], row["late_ps"] = self.dilation or 1.0, STEP_NS, 1_000_000
         return row
@@ -152,7 +165,8 @@ class Testbed:
     def _paths(self) -> Records:
         version = self.settings.ip_version
         ends = (ip(0, version), ip(0, version), mac(0), mac(0))
-        crcs = (self.settings.crc, self.settings.crc, "none", "none")
+        crc = "none" if self._guard is not None else self.settings.crc  # TSS takes the place of the CRC
+        crcs = (crc, crc, "none", "none")
         rows = PATH.zeros(len(crcs))
         for k, crc in enumerate(crcs):
             rows[k : k + 1] = make_path(*ends, udp=self.settings.udp, crc=crc)
@@ -216,6 +230,7 @@ class Testbed:
             "frame_bytes": int(bed["frame_bytes"]),
             "frames_lost": int(bed["lost"]),
             "frames_refused": int(bed["refused"]),
+            "tss": None if self._guard is None else self._guard.report(),
             "capture_lost": int(bed["capture_lost"]),
             "kept_pace": bool(bed["late"] * 100 <= bed["events"]) if paced else None,
             "late_fraction": float(bed["late"]) / max(int(bed["events"]), 1) if paced else None,

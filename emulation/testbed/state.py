@@ -13,6 +13,8 @@ BED = table(
     """
     seed i8 - seed of corruption
     corrupt i8 - a frame's bit is flipped if 32 random bits are below this
+    seal i8 - address of what seals frames, 0: they go as they are
+    open i8 - address of what opens them
     frame_room i8 bytes room for the frame of a slot
     trim_uet_bytes i8 bytes UET that a trimmed frame keeps
     clock_ps i8 ps testbed time at the last look at the clock

@@ -19,10 +19,12 @@ _OWN = ", or one of your own as FILE.py:NAME."
 
 
 BACKENDS = {
-    "packet": ("fabric", "transport", "cc", "lb", "profile", "payload", "no_trim", "pfc", "wire", "end", "settings"),
+    "packet": (
+        "fabric", "transport", "cc", "lb", "profile", "payload", "no_trim", "pfc", "tss", "wire", "end", "settings",
+    ),
     "flow": ("fabric", "lb", "profile", "payload", "end", "settings", "fail"),
     "loggops": ("loggops", "ranks", "reduce_ps_per_byte"),
-}
+}  # fmt: skip
 """Parameters that not every backend honours."""
 
 
@@ -68,6 +70,7 @@ BACKENDS = {
 @click.option("--payload", type=click.IntRange(1), metavar="BYTES", help="Short for --set mtu.payload_bytes=BYTES.")
 @click.option("--no-trim", is_flag=True, help="Short for --set trim.enabled=0.")
 @click.option("--pfc", is_flag=True, help="Pause senders instead of trimming: short for --set pfc.enabled=1.")
+@click.option("--tss", is_flag=True, help="Secure all packets, with --wire for real: short for --set tss.enabled=1.")
 @click.option("--wire", is_flag=True, help="Pass every packet through its bytes: slower, the same result.")
 @click.option("--end", metavar="TIME", help="Stop at this simulated time, such as 5ms.")
 @shared("fail", "json", "out", "seed", "set", "quiet", "force", "verbose")
@@ -75,8 +78,8 @@ BACKENDS = {
 def simulate(
     ctx: click.Context, work: str, backend: str, fabric: str | None, loggops: str, ranks: int | None,
     reduce_ps_per_byte: float, transport: str, cc: str | None, lb: str, profile: str | None, payload: int | None,
-    no_trim: bool, pfc: bool, wire: bool, end: str | None, fail: str, as_json: bool, out: str | None, seed: int,
-    settings: tuple[str, ...], quiet: bool, force: bool, verbose: bool,
+    no_trim: bool, pfc: bool, tss: bool, wire: bool, end: str | None, fail: str, as_json: bool, out: str | None,
+    seed: int, settings: tuple[str, ...], quiet: bool, force: bool, verbose: bool,
 ) -> None:  # fmt: skip
     """Run a workload on a fabric, packet by packet, at flow level, or message by message.
 
@@ -102,6 +105,8 @@ def simulate(
         values["trim.enabled"] = "0"
     if pfc:
         values["pfc.enabled"] = "1"
+    if tss:
+        values["tss.enabled"] = "1"
     end_ps = None if end is None else parse_time_ps(end)
     arguments: dict[str, Any] = {
         "backend": backend, "seed": seed, "settings": values, "profile": profile, "transport": transport, "cc": cc,

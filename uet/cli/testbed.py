@@ -50,12 +50,14 @@ def _retries(context: click.Context, parameter: click.Parameter, value: str | No
     "--crc", type=click.Choice(["refprov", "payload-be", "none"]), default="refprov", show_default=True,
     help="CRC-32C at the end of every packet.",
 )  # fmt: skip
+@click.option("--tss", is_flag=True, help="AES-GCM in place of the CRC: short for --set tss.enabled=1.")
 @click.option("--pcap", metavar="FILE", help="Capture all host ports to this .pcapng file.")
 @shared("json", "seed", "set", "quiet", "force", "verbose", "dry-run")
 def run(
     work: str, fabric: str, links: str, clock: str, link_gbps: float | None, dilation: float | None, cc: str, lb: str,
-    impair: str, retries: int | None, payload: int | None, ip_version: str, native_ip: bool, crc: str, pcap: str | None,
-    as_json: bool, seed: int, settings: tuple[str, ...], quiet: bool, force: bool, verbose: bool, dry_run: bool,
+    impair: str, retries: int | None, payload: int | None, ip_version: str, native_ip: bool, crc: str, tss: bool,
+    pcap: str | None, as_json: bool, seed: int, settings: tuple[str, ...], quiet: bool, force: bool, verbose: bool,
+    dry_run: bool,
 ) -> None:  # fmt: skip
     """Run WORK on real data over real frames, and check every byte.
 
@@ -72,6 +74,8 @@ def run(
     values = parse_settings(settings)
     if payload is not None:
         values["mtu.payload_bytes"] = str(payload)
+    if tss:
+        values["tss.enabled"] = "1"
     arguments: dict[str, Any] = {
         "links": links, "clock": clock, "dilation": dilation, "link_gbps": link_gbps, "cc": cc, "lb": lb,
         "impair": impair, "retries": retries, "ip_version": int(ip_version), "native_ip": native_ip, "crc": crc,
@@ -102,6 +106,7 @@ def _print(s: dict[str, Any]) -> None:
     print_facts("", {
         "data": f"all {s['bytes']:,} bytes right, {s['goodput_gbps']:,.1f} Gb/s of testbed time",
         "frames": f"{s['frames']:,} over {s['links']} links, {s['frames_refused']:,} refused",
+        "secured": s["tss"] and f"{s['tss']['opened']:,} of {s['tss']['sealed']:,} frames opened",
         "packets": f"{s['data_packets']:,} data, {s['retransmissions']:,} retransmitted",
         "network": f"{s['trims']:,} trimmed, {s['drops']:,} dropped, {s['ecn_marks']:,} marked",
         "impaired": f"{s['drops_injected']:,} lost, {s['duplicated_injected']:,} doubled, "

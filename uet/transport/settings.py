@@ -12,6 +12,8 @@ from dataclasses import dataclass
 
 from uet.base.errors import BadInput, nearest
 from uet.base.tables import Field, Records, Table
+from uet.transport.wire.pds import TSS as TSS_HEADER
+from uet.transport.wire.trailer import CRC_BYTES, ICV_BYTES
 
 
 @dataclass(frozen=True)
@@ -54,6 +56,7 @@ PARAMETERS = (
     Parameter("rto.init_us", "rto_ps", "us", 10**6, None, None, "retransmission timeout of a first try"),
     Parameter("rto.backoff", "rto_backoff", "", 1, 1, 0, "1: each retry without progress doubles the timeout"),
     Parameter("rto.max_retries", "max_retries", "", 1, 5, -1, "timeouts in a row before the PDC fails, -1 endless"),
+    Parameter("tss.enabled", "tss", "", 1, 0, 0, "1: packets are secured: 24 bytes longer, and not to be trimmed"),
     Parameter("ses.profile", "ses_profile", "", 1, 0, 0, "0 everything, 1 AI Base, 2 AI Full, 3 HPC: what is refused"),
     Parameter("ses.max_ack_data_bytes", "max_ack_data", "bytes", 1, 16, 16, "most data in an ACK (Max_ACK_Data_Size)"),
     Parameter("ses.short_headers", "short_headers", "", 1, 0, 0, "1: small and medium SES headers where they will do"),
@@ -225,6 +228,9 @@ _POSITIVE = (
 )
 _ENDLESS = ("rto.max_retries", "nack.max_retries", "nack.max_trims")
 
+_SIZES = ("mtu.overhead_bytes", "mtu.ack_bytes", "mtu.nack_bytes", "cc.nominal_bytes")
+TSS_MORE_BYTES = TSS_HEADER.size(sp=0) + ICV_BYTES - CRC_BYTES
+
 PROFILES = ("uet-1.0", "htsim")
 
 
@@ -257,6 +263,7 @@ def defaults(profile: str) -> dict[str, float | None]:
 def chosen(profile: str, overrides: Mapping[str, float], others: Iterable[str] = ()) -> dict[str, float]:
     """Return key -> value of all parameters that the user or the profile settles; the rest is derived.
 
+    With TSS all packets are longer by its header and tag, less the CRC that they replace.
     Raises BadInput naming every key of `overrides` that is neither a parameter here nor among `others`.
     """
     known = {p.key for p in PARAMETERS}
@@ -265,7 +272,10 @@ def chosen(profile: str, overrides: Mapping[str, float], others: Iterable[str] =
     if wrong:
         raise BadInput(*wrong)
     settled = {key: value for key, value in defaults(profile).items() if value is not None}
-    return settled | {key: value for key, value in overrides.items() if key in known}
+    settled |= {key: value for key, value in overrides.items() if key in known}
+    if settled["tss.enabled"]:
+        settled |= {key: settled[key] + TSS_MORE_BYTES for key in _SIZES}
+    return settled
 
 
 def delay_targets(

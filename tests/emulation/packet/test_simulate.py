@@ -114,6 +114,19 @@ def test_the_byte_codec_changes_nothing():
     assert np.array_equal(plain.ports, wired.ports)
 
 
+def test_security_costs_its_bytes_and_sealing_for_real_changes_nothing_else():
+    options = {"seed": 3, "overrides": {"tss.enabled": 1}}
+    open_ = run(TREE_16, "incast:fan_in=8,size=300000", seed=3, overrides={"trim.enabled": 0})
+    secured = run(TREE_16, "incast:fan_in=8,size=300000", **options)
+    sealed = run(TREE_16, "incast:fan_in=8,size=300000", wire=True, **options)
+    assert np.array_equal(secured.flows, sealed.flows)
+    assert sealed.totals["wire_refusals"] == 0 and sealed.totals["trims"] == 0
+    tss = sealed.totals["tss"]
+    assert tss["sealed"] == tss["opened"] == sealed.totals["data_packets"] + sealed.totals["acks"]
+    assert open_.settings["mtu.overhead_bytes"] + 24 == secured.settings["mtu.overhead_bytes"]
+    assert secured.totals["fct_us"]["max"] > open_.totals["fct_us"]["max"]
+
+
 DIGEST = """
 import hashlib, json
 from emulation.packet.simulate import SimulationSettings, simulate

@@ -71,6 +71,31 @@ def test_trimmed_frames_are_answered() -> None:
     assert done.summary["trims"] > 0
 
 
+@pytest.mark.parametrize("version", [4, 6])
+def test_secured_frames_carry_all_data_and_what_is_forged_or_replayed_goes_nowhere(version: int) -> None:
+    secure = {"tss.enabled": 1}
+    done = run("permutation:size=400KB", impair=ROUGH, seed=3, settings=secure, ip_version=version)
+    assert done.problem is None
+    s, tss = done.summary, done.summary["tss"]
+    assert tss["replayed"] > 0  # doubled on the way
+    assert tss["forged"] > 0  # a bit was flipped
+    assert s["frames_refused"] >= sum(tss[why] for why in ("replayed", "forged", "short", "not_uet", "not_secured"))
+    assert s["trims"] == 0
+
+
+def test_secured_frames_show_no_header_of_uet(tmp_path: Path) -> None:
+    file = tmp_path / "ports.pcapng"
+    assert run("permutation:size=10000", pcap=file, settings={"tss.enabled": 1}).problem is None
+    for frame in read_capture(file):
+        names = [h["name"] for h in uet.decode(frame.data)["headers"]]
+        assert "tss" in names and not any(name.startswith(("pds", "ses")) for name in names)
+
+
+def test_trimming_and_security_exclude_each_other() -> None:
+    with pytest.raises(BadInput, match="loses its tag"):
+        run("permutation:size=10000", settings={"tss.enabled": 1, "trim.enabled": 1})
+
+
 def test_corruption_that_no_crc_catches_is_found_in_the_data() -> None:
     done = run("permutation:size=300KB", impair="corrupt=0.2", crc="none")
     assert isinstance(done.problem, CheckFailed)
