@@ -6,14 +6,15 @@
 from __future__ import annotations
 
 import sys
+from math import hypot
 from pathlib import Path
 
 from uet.transport.lifecycle import TRANSITIONS, Action, State
 
 _PLACES = {
-    State.CLOSED: (430, 40), State.SYN_SENT: (130, 130), State.ESTABLISHED: (130, 240), State.QUIESCE: (130, 350),
-    State.ACK_WAIT: (130, 460), State.CLOSE_WAIT: (330, 560), State.ERROR: (430, 350),
-    State.TARGET_PENDING: (820, 130), State.TARGET_ESTABLISHED: (760, 280), State.TARGET_CLOSING: (760, 460),
+    State.CLOSED: (520, 40), State.SYN_SENT: (220, 140), State.ESTABLISHED: (220, 250), State.QUIESCE: (220, 360),
+    State.ACK_WAIT: (220, 480), State.CLOSE_WAIT: (340, 590), State.ERROR: (610, 420),
+    State.TARGET_PENDING: (960, 140), State.TARGET_ESTABLISHED: (900, 290), State.TARGET_CLOSING: (900, 500),
 }  # fmt: skip
 _HEAD = (
     '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {w} {h}" font-family="sans-serif" font-size="11">'
@@ -21,6 +22,7 @@ _HEAD = (
     '<path d="M0 0L8 4L0 8z" fill="#444"/></marker></defs><rect width="100%" height="100%" fill="white"/>'
 )
 _HALF_WIDTH, _HALF_HEIGHT = 78, 16
+_BESIDE = 9  # how far the arrows of two states that lead to each other are apart from the middle
 
 
 def state_diagram() -> str:
@@ -29,8 +31,8 @@ def state_diagram() -> str:
     for (state, what), (following, action) in TRANSITIONS.items():
         did = "" if action == Action.NOTHING else f" / {action.name.lower()}"
         labels.setdefault((state, following), []).append(f"{what.name}{did}")
-    parts = [_HEAD.format(w=960, h=610)]
-    parts += [_arrow(pair, texts) for pair, texts in labels.items()]
+    parts = [_HEAD.format(w=1080, h=630)]
+    parts += [_arrow(pair, texts, pair[::-1] in labels) for pair, texts in labels.items()]
     for state, (x, y) in _PLACES.items():
         fill = "#fde2e2" if state == State.ERROR else "#e3edfb" if "TARGET" not in state.name else "#e6f4e6"
         parts.append(
@@ -40,48 +42,73 @@ def state_diagram() -> str:
     return "".join(parts) + "</svg>\n"
 
 
-def _arrow(pair: tuple[State, State], texts: list[str]) -> str:
+def _arrow(pair: tuple[State, State], texts: list[str], both_ways: bool) -> str:
     (x0, y0), (x1, y1) = _PLACES[pair[0]], _PLACES[pair[1]]
     if pair[0] == pair[1]:
-        return _text(x0 - _HALF_WIDTH, y0 + 28, [f"stays: {t}" for t in texts])
+        return _text(x0 - 8, y0 + 30, [f"stays: {t}" for t in texts], "end")
+    if any(x == x0 == x1 and y0 < y < y1 for x, y in _PLACES.values()):
+        return _bow(x0 - _HALF_WIDTH, y0, y1, texts)
     dx, dy = x1 - x0, y1 - y0
-    shrink = min(_HALF_WIDTH / abs(dx) if dx else 9, _HALF_HEIGHT / abs(dy) if dy else 9)
-    a, b = (x0 + dx * shrink, y0 + dy * shrink), (x1 - dx * shrink, y1 - dy * shrink)
-    line = f'<line x1="{a[0]:.0f}" y1="{a[1]:.0f}" x2="{b[0]:.0f}" y2="{b[1]:.0f}" stroke="#444" marker-end="url(#a)"/>'
-    share = 0.36 if pair[1] == State.ERROR else 0.5
+    aside = _BESIDE / hypot(dx, dy) if both_ways else 0.0
+    right = (-dy * aside, dx * aside)
+    out, into = _to_edge((dx, dy), right), _to_edge((-dx, -dy), right)
+    a = (x0 + dx * out + right[0], y0 + dy * out + right[1])
+    b = (x1 - dx * into + right[0], y1 - dy * into + right[1])
+    share = 0.3 if both_ways or pair[1] in (State.ERROR, State.CLOSED) else 0.5
     x, y = a[0] + share * (b[0] - a[0]) + 4, a[1] + share * (b[1] - a[1])
-    return line + _text(x, y - 6 * (len(texts) - 1), texts)
+    return _line(f"M{a[0]:.0f} {a[1]:.0f}L{b[0]:.0f} {b[1]:.0f}") + _text(x, y - 6 * (len(texts) - 1), texts)
 
 
-def _text(x: float, y: float, lines: list[str]) -> str:
+def _to_edge(way: tuple[float, float], start: tuple[float, float]) -> float:
+    """Return which part of `way` leads from `start`, seen from the middle of a box, to the edge of the box."""
+    halves = (_HALF_WIDTH, _HALF_HEIGHT)
+    return min((h - s * (1 if w > 0 else -1)) / abs(w) for w, s, h in zip(way, start, halves, strict=True) if w)
+
+
+def _bow(x: float, y0: float, y1: float, texts: list[str]) -> str:
+    """Return an arrow that leaves and reaches two boxes of a column at their left."""
+    middle, out = (y0 + y1) / 2, x - 70
+    path = f"M{x:.0f} {y0}C{out:.0f} {y0} {out:.0f} {y1} {x:.0f} {y1}"
+    return _line(path) + _text(x - 58, middle + 3, texts, "end")
+
+
+def _line(path: str) -> str:
+    return f'<path d="{path}" fill="none" stroke="#444" marker-end="url(#a)"/>'
+
+
+def _text(x: float, y: float, lines: list[str], anchor: str = "start") -> str:
     return "".join(
-        f'<text x="{x:.0f}" y="{y + 12 * k:.0f}" fill="#333" font-size="9" stroke="white" stroke-width="3" '
-        f'paint-order="stroke">{t}</text>' for k, t in enumerate(lines)
+        f'<text x="{x:.0f}" y="{y + 12 * k:.0f}" text-anchor="{anchor}" fill="#333" font-size="9" stroke="white" '
+        f'stroke-width="3" paint-order="stroke">{t}</text>' for k, t in enumerate(lines)
     )  # fmt: skip
 
 
 TIMELINE = (
-    (0, "RUD_REQ psn=s syn ar=0 (SYN until the first answer)"), (0, "RUD_REQ psn=s+1 syn"),
-    (1, "ACK_CC cack=s (the first packet is answered at once)"), (0, "RUD_REQ psn=s+2, dpdcid known: trimmed"),
-    (0, "RUD_REQ psn=s+3 ar (last of the window)"), (1, "NACK TRIMMED psn=s+2"),
-    (1, "ACK_CC cack=s+1, SACK s+3"), (0, "RUD_REQ psn=s+2 retx ar"), (1, "ACK_CC cack=s+3"),
-    (0, "CP CLOSE_COMMAND psn=s+4 ar"), (1, "ACK_CC cack=s+4: closed at both sides"),
+    (0, "RUD_REQ", 0, "syn"), (0, "RUD_REQ", 1, "syn ar: the window holds two packets"),
+    (1, "ACK_CC", 0, "the first packet is answered at once and brings the target's identifier"),
+    (1, "ACK_CC", 1, ""), (0, "RUD_REQ", 2, "ar: trimmed by a switch"), (0, "RUD_REQ", 3, "ar"),
+    (1, "NACK TRIMMED", 2, ""), (1, "ACK_CC", 1, "selective: s+3"), (0, "RUD_REQ", 2, "retx ar"),
+    (1, "ACK_CC", 3, "retx"), (0, "CP CLOSE_COMMAND", 4, "ar"), (1, "ACK_CC", 4, "closed at both sides"),
 )  # fmt: skip
-"""Sender (0 initiator, 1 target) and packet of an exchange with one trimmed packet."""
+"""Sender (0 initiator, 1 target), packet, PSN from the start PSN s on, and remarks: what the engine does when four
+packets are posted, two fit the window and the third is trimmed."""
 
 
 def timeline() -> str:
     """Return the SVG of the packets of a short PDC."""
-    parts = [_HEAD.format(w=700, h=90 + 42 * len(TIMELINE))]
-    for x, name in ((120, "initiator"), (580, "target")):
+    row, fall, left, right = 46, 28, 120, 640
+    bottom = 70 + row * len(TIMELINE)
+    parts = [_HEAD.format(w=right + left, h=bottom + 10)]
+    for x, name in ((left, "initiator"), (right, "target")):
         parts.append(f'<text x="{x}" y="30" text-anchor="middle" font-size="14">{name}</text>')
-        parts.append(f'<line x1="{x}" y1="40" x2="{x}" y2="{70 + 42 * len(TIMELINE)}" stroke="#888"/>')
-    for k, (sender, text) in enumerate(TIMELINE):
-        y, (x0, x1) = 60 + 42 * k, (120, 580) if sender == 0 else (580, 120)
-        cut = 350 if "trimmed" in text else x1
-        end = y + 30 * (cut - x0) / (x1 - x0)
-        parts.append(f'<line x1="{x0}" y1="{y}" x2="{cut}" y2="{end:.0f}" stroke="#444" marker-end="url(#a)"/>')
-        parts.append(_text(200, y + 8, [text]))
+        parts.append(f'<line x1="{x}" y1="40" x2="{x}" y2="{bottom}" stroke="#888"/>')
+    for k, (sender, kind, number, remark) in enumerate(TIMELINE):
+        y, (x0, x1) = 68 + row * k, (left, right) if sender == 0 else (right, left)
+        color = "#c33" if "trimmed" in remark else "#444"
+        psn = "s" if number == 0 else f"s+{number}"
+        parts.append(f'<line x1="{x0}" y1="{y}" x2="{x1}" y2="{y + fall}" stroke="{color}" marker-end="url(#a)"/>')
+        parts.append(_text(x0 + (8 if sender == 0 else -8), y - 4, [f"{kind} {psn} {remark}".strip()],
+                           "start" if sender == 0 else "end"))  # fmt: skip
     return "".join(parts) + "</svg>\n"
 
 
