@@ -21,6 +21,7 @@ from uet.transport.losses import in_flight, mark_lost
 from uet.transport.pdc import activate
 from uet.transport.reasons import Reason
 from uet.transport.record import PdsFlag
+from uet.transport.reply import ALONE
 from uet.transport.state import inference_at, packet_at, pdc_at, settings_at
 from uet.transport.timers import PROBE, ensure_timer
 
@@ -34,8 +35,10 @@ MILLION = 10**6
 def threshold_packets(e: Any, pdc: int) -> int:
     """Return how many packets must have passed a missing one before it counts as lost."""
     settings = settings_at(e, 0)
-    full = settings["payload_bytes"]
-    n_bytes = min(pdc_at(e, pdc)["cwnd"] * settings["infer_window"] // MILLION, settings["window_bytes"])
+    full, window, most = settings["payload_bytes"], pdc_at(e, pdc)["cwnd"], settings["window_bytes"]
+    if settings["credit"] == ALONE:  # nothing heeds the window then
+        window = most = settings["credit_max_bytes"]
+    n_bytes = min(window * settings["infer_window"] // MILLION, most)
     return max(n_bytes // full, settings["infer_packets"])
 
 

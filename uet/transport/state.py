@@ -323,6 +323,7 @@ INBOX = table(
     tagged u1 - 1: a tagged send
     state u1 - BOX_*
     """,
+    row_bytes=128,
 )
 
 BOX_RECEIVING, BOX_WHOLE, BOX_DEFERRED, BOX_FETCHING, BOX_WRITE = range(5)
