@@ -66,6 +66,7 @@ class RemoteMemory:
     def step(self) -> bool:
         """Send what can be sent and let the next thing happen; False if there is none."""
         self._send_all()
+        self._collect()
         due = self._flight[0][0] if self._flight else NEVER
         timer = self.engine.next_timer()
         if min(due, timer) >= NEVER:

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from uet.base.jit import rare_kernel
+from uet.transport.closing import progress_close
 from uet.transport.completions import complete_message, complete_with
 from uet.transport.credit import note_dropped
 from uet.transport.directory import inbox_key, lookup
@@ -55,6 +56,8 @@ def abandon(e: Any, row: int, now: int) -> bool:
     if sent == 0:
         _unlink(e, row)
         complete_message(e, row, now)
+        if p["closing"] != 0:
+            progress_close(e, np.int64(m["pdc"]), now)
     return True
 
 

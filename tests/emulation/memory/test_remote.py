@@ -442,6 +442,15 @@ def test_of_a_message_abandoned_before_it_began_nothing_is_sent():
     assert not net.engine.abandon(rows[0]), "it is sent"
 
 
+def test_a_pdc_whose_only_message_is_abandoned_closes():
+    net = make()
+    net.buffers = {1: noise(10)}
+    row = net.engine.submit(order(SesOpcode.TAGGED_SEND, 10, 1, match_bits=2))
+    net.engine.close(0, 1)
+    assert net.engine.abandon(row)
+    assert len(kinds(net.run(), SENT_FAILED)) == 1 and net.engine.table("endpoint")["open"][0] == 0
+
+
 def test_an_unexpected_message_that_is_abandoned_leaves_nothing_to_match():
     net = make()
     net.engine.post_receive(1, 0, 1 << 60)
