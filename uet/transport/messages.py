@@ -162,12 +162,23 @@ def _finish_rare(e: Any, row: int, now: int) -> None:
     m["acked"] = 1
     if m["waits"] != WAITS_NOTHING:
         return
+    if _fetches(e, row):
+        end_fetch(e, row, now)
+        return
     if is_own(e, row):
         _end_own(e, row, 0, now)
         return
     if m["failed"] == ABANDONED:
         _post_error(e, row, now)
     complete_message(e, row, now)
+
+
+@rare_kernel
+def _fetches(e: Any, row: int) -> bool:
+    """Tell whether a message is a read of the engine's own, which fetches the rest of a rendezvous message."""
+    m = message_at(e, row)
+    asks = m["pds_type"] != CP and m["next_hdr"] != RESPONSE_DATA
+    return is_own(e, row) and asks and ses_at(e, row)["opcode"] == READ
 
 
 @rare_kernel
@@ -224,7 +235,7 @@ def _fail(e: Any, row: int, now: int) -> None:
     stop_waiting(e, row)
     if not is_own(e, row):
         complete_message(e, row, now)
-    elif ses_at(e, row)["opcode"] == READ and m["pds_type"] != CP and m["next_hdr"] != RESPONSE_DATA:
+    elif _fetches(e, row):
         end_fetch(e, row, now)
     else:
         _end_own(e, row, 1, now)

@@ -15,8 +15,9 @@ from uet.transport.inbox import NO_SES_MSG_AVAIL
 from uet.transport.messages import OPCODE, PDS_TYPE, enqueue
 from uet.transport.pdc import activate, open_initiator, start_sender
 from uet.transport.pools import take_own_message, take_ring
-from uet.transport.record import NackCode, NextHeader
+from uet.transport.record import NackCode, NextHeader, SesFlag
 from uet.transport.state import (
+    WAITS_ANSWER,
     WAITS_NOTHING,
     WAITS_RESTART,
     core_at,
@@ -28,14 +29,15 @@ from uet.transport.state import (
     ses_at,
     settings_at,
 )
-from uet.transport.waiting import reading_message, satisfied, stop_waiting
+from uet.transport.timers import ANSWER, ensure_timer
+from uet.transport.waiting import reading_message, satisfied, stop_waiting, wait_for
 from uet.transport.wire.codes import ResponseOpcode, ReturnCode
 from uet.transport.wire.sizes import SES_BYTES
 
 NO_RESOURCE = int(NackCode.NO_RESOURCE)
 DATA_HEADER, STD = int(NextHeader.RESPONSE_DATA), int(NextHeader.REQUEST_STD)
 WITH_DATA, OK = int(ResponseOpcode.RESPONSE_W_DATA), int(ReturnCode.OK)
-DONE = -1
+DELIVERY_COMPLETE, DONE = int(SesFlag.DELIVERY_COMPLETE), -1
 
 
 @rare_kernel
@@ -128,5 +130,8 @@ def restart(e: Any, peer: int, tokens: np.uint64, now: int) -> int:
     enqueue(e, pdc, row, kind, STD, overhead, m["bytes"], m["handle"], now)
     m["posted_ps"], m["ses_flags"] = posted, flags
     ses_at(e, row)["request_length"] = m["bytes"]
+    if flags & DELIVERY_COMPLETE:
+        wait_for(e, pdc, row, WAITS_ANSWER)
+        ensure_timer(e, pdc, ANSWER, now + settings_at(e, 0)["rto_ps"])
     activate(e, pdc)
     return DONE

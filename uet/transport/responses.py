@@ -40,7 +40,8 @@ def on_response(e: Any, pdc: int, slot: int, number: int, now: int) -> int:
         if m["waits"] != WAITS_NOTHING:
             satisfied(e, row, now)
         return NOTHING
-    if s["list"] == OVERFLOW and m["waits"] == WAITS_NOTHING:
+    if s["list"] == OVERFLOW and m["waits"] in (WAITS_NOTHING, WAITS_ANSWER):  # deferred
+        stop_waiting(e, row)
         wait_for(e, pdc, row, WAITS_RESTART)
         return NOTHING
     if m["waits"] != WAITS_ANSWER:

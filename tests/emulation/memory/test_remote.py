@@ -40,7 +40,7 @@ def make(faults=None, seed=1, **overrides):
         "rccc.max_bytes": 90_000.0,
     }  # fmt: skip
     values = {**base, **delay_targets(settled, 2.0, False), **settled}
-    capacity = Capacity(np.array([4, 4]), np.array([4, 4]), 128, 2048, reads=16, contexts=8, regions=8, receives=64)
+    capacity = Capacity(np.array([4, 4]), np.array([4, 4]), 128, 2048, reads=16, contexts=8, regions=16, receives=64)
     engine = Engine(fill(values, seed, controller_address("constant"), balancer_address("oblivious")), capacity)
     return RemoteMemory(engine, faults, seed)
 
