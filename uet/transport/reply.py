@@ -14,6 +14,7 @@ from uet.transport.reasons import Reason, note
 from uet.transport.record import Net, NextHeader, PdsFlag, PdsType
 from uet.transport.slots import push_control, take_slot
 from uet.transport.state import TARGET, core_at, credit_at, endpoint_at, packet_at, pdc_at, saved_at, settings_at
+from uet.transport.timers import ANSWER, ensure_timer
 from uet.transport.wire.codes import CcType
 
 ACK_CC, NACK = int(PdsType.ACK_CC), int(PdsType.NACK)
@@ -68,7 +69,7 @@ def answer_ack(e: Any, pdc: int, slot: int, number: int, exact: int, now: int) -
     p["rx_unacked"] = 0
     core_at(e, 0)["acks"] += 1
     if p["saved"] >= 0 or p["closing"] != 0:
-        _adorn(e, pdc, slot, number)
+        _adorn(e, pdc, slot, number, now)
 
 
 @kernel
@@ -81,7 +82,7 @@ def _received(e: Any, pdc: int, base: int) -> np.uint64:
 
 
 @rare_kernel
-def _adorn(e: Any, pdc: int, slot: int, number: int) -> None:
+def _adorn(e: Any, pdc: int, slot: int, number: int, now: int) -> None:
     """Let an ACK carry the response kept for its packet, ask for a clear or a close, and stop before unheard responses.
 
     UE leaves open whether the cumulative ACK waits for the clear (uet-ref-prov) or not (suet-fork); see
@@ -94,6 +95,7 @@ def _adorn(e: Any, pdc: int, slot: int, number: int) -> None:
         return
     if p["closing"] == 0 or p["role"] != TARGET:
         packet["pds_flags"] |= REQUEST_CLEAR
+        ensure_timer(e, pdc, ANSWER, now + settings["rto_ps"])  # the clear may get lost
     row = find_saved(e, pdc, number)
     if row >= 0:
         attach_response(e, slot, row)
