@@ -22,7 +22,7 @@ from solvers.design.wiring import Wiring, wiring
 from solvers.outcome import Outcome, Status
 
 RUNNERS_UP, RUNNER_STEPS = 5, 60
-LOOKED_AT = 200_000
+LOOKED_AT = 100_000
 """Accelerators of all candidates together that are looked at for one rival or other price."""
 
 Say = Callable[[str], None]
