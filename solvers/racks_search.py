@@ -19,7 +19,7 @@ from solvers.linear import Floats, Ints
 from solvers.racks_problem import FIT, Place, RackProblem
 from topologies.cabling import OPEN
 from topologies.racks import UNIT_M
-from uet.base.jit import kernel, rare_kernel
+from uet.base.jit import kernel
 from uet.base.rng import below, draw
 
 ROUNDS = 24
@@ -121,7 +121,7 @@ def _prices(problem: RackProblem) -> tuple[Any, ...]:
     return reach, price, sizes
 
 
-@rare_kernel
+@kernel
 def _anneal(
     rack: Ints, unit: Floats, net: Any, prices: Any, hall: Any, things: Any, seed: int, first: int, steps: int,
     heat: float,

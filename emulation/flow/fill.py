@@ -16,7 +16,7 @@ import numpy as np
 from emulation.flow.state import channel_at, clock_at, entry_at, levels_of, region_at, resource_at, touch_at
 from emulation.flow.times import expect
 from uet.base.heap import heap_at, pop, push
-from uet.base.jit import kernel, rare_kernel
+from uet.base.jit import kernel
 
 LEVEL_SCALE = 2.0**50
 """Levels are sorted as whole numbers: 1e-15 B/ps to 8,000 B/ps."""
@@ -88,7 +88,7 @@ def deactivate(f: Any, channel: int) -> None:
     c["rate"], c["bottleneck"], c["due_ps"] = 0.0, -1, -1
 
 
-@rare_kernel
+@kernel
 def settle(f: Any, now: int) -> None:
     """Find the rates that changed since the last time, and when the messages concerned will have left."""
     clock = clock_at(f, 0)

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from emulation.flow.twins import Twins
 from emulation.packet.probe import MAX_HOPS, follow, port_at, route_of
 from topologies.routing.next_hop import call_next_hop, choice_of, port_of, size_of, vc_of
-from uet.base.jit import kernel, rare_kernel
+from uet.base.jit import kernel
 from uet.base.rng import mix64
 
 Ints = NDArray[np.int64]
@@ -115,7 +115,7 @@ def trace(w: Any, next_hop: int, source: int, target: int, key: int, n_paths: in
     return n_used
 
 
-@rare_kernel
+@kernel
 def _ports_of(w: Any, next_hop: int, source: int, target: int, key: int, n_paths: int, room: Any) -> int:
     """Spread a pair over all paths, or over `n_paths` of them if that is not 0."""
     if n_paths > 0:

@@ -11,7 +11,7 @@ import numpy as np
 
 from emulation.flow.state import channel_at, clock_at, times_of
 from uet.base.heap import heap_at, pop, push
-from uet.base.jit import kernel, rare_kernel
+from uet.base.jit import kernel
 
 ARRIVED, ACKNOWLEDGED, COMPUTED = 1 << 40, 2 << 40, 3 << 40
 """Kinds of events with the number of a message, a message and an operation."""
@@ -63,7 +63,7 @@ def _overtaken(f: Any, i: int) -> bool:
     return entry["item"] < ARRIVED and channel_at(f, entry["item"])["due_ps"] != entry["time_ps"]
 
 
-@rare_kernel
+@kernel
 def _clear(f: Any) -> None:
     """Throw out what is overtaken; the heap has room for twice of what is not."""
     clock, times = clock_at(f, 0), times_of(f, 0)

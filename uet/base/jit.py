@@ -27,6 +27,7 @@ from numba.core.types.containers import BaseTuple, StarArgTuple
 from numba.extending import intrinsic
 
 from uet.base.kernel_cache import LOCATOR
+from uet.base.kernel_code import compile_late
 from uet.base.tables import Records, Table
 
 # Our kernels first; other libraries' find their places as ever.
@@ -42,18 +43,16 @@ _BYTE_POINTER = ir.IntType(8).as_pointer()
 def kernel(function: Any) -> Any:
     """Compile `function` on first use: cached by content, nogil, C error model, exact arithmetic.
 
-    Kernels are inlined into their callers: passing and checking costs a third of a simulation.
+    The compiler decides on inlining, seeing all that a kernel called from Python calls (`uet.base.kernel_code`).
     """
-    options = {"error_model": "numpy", "fastmath": False, "forceinline": True, "no_cfunc_wrapper": True}
-    return numba.njit(cache=True, nogil=True, **options)(function)
+    return compile_late(function, nogil=True, error_model="numpy", no_cfunc_wrapper=True) if JIT else function
 
 
-def rare_kernel(function: Any) -> Any:
-    """Compile as `kernel` does, but let the compiler decide on inlining: for code that seldom runs.
-
-    Inlining such code everywhere would double the compilation and crowd the hot loops.
-    """
-    return numba.njit(cache=True, nogil=True, error_model="numpy", fastmath=False, no_cfunc_wrapper=True)(function)
+def hot_kernel(function: Any) -> Any:
+    """Compile as `kernel` does and inline into every caller: for the few that run several times a packet."""
+    if not JIT:
+        return function
+    return compile_late(function, nogil=True, error_model="numpy", no_cfunc_wrapper=True, forceinline=True)
 
 
 def _make_prefetch() -> Any:

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from uet.base.jit import rare_kernel
+from uet.base.jit import kernel
 from uet.transport.closing import progress_close
 from uet.transport.completions import complete_message, complete_with
 from uet.transport.credit import note_dropped
@@ -34,7 +34,7 @@ from uet.transport.wire.codes import ReturnCode
 CANCELLED, INITIATOR_ERR = int(ReturnCode.CANCELLED), int(ReturnCode.INITIATOR_ERR)
 
 
-@rare_kernel
+@kernel
 def abandon(e: Any, row: int, now: int) -> bool:
     """Give up a message of the application; False if it is too late, as all its packets were sent.
 
@@ -61,7 +61,7 @@ def abandon(e: Any, row: int, now: int) -> bool:
     return True
 
 
-@rare_kernel
+@kernel
 def _drop_packets(e: Any, row: int, sent: int) -> None:
     """Take all packets of a message but the first `sent` off the books, and renumber the messages behind it."""
     m = message_at(e, row)
@@ -77,7 +77,7 @@ def _drop_packets(e: Any, row: int, sent: int) -> None:
         at = np.int64(message_at(e, at)["next"])
 
 
-@rare_kernel
+@kernel
 def _unlink(e: Any, row: int) -> None:
     """Take a message without packets out of its PDC's list."""
     m = message_at(e, row)
@@ -95,7 +95,7 @@ def _unlink(e: Any, row: int) -> None:
         free_ring(e, np.int64(m["pdc"]))
 
 
-@rare_kernel
+@kernel
 def on_message_error(e: Any, pdc: int, slot: int, now: int) -> None:
     """Give up a message whose sender did; one that is not coming in is left alone."""
     packet = packet_at(e, slot)

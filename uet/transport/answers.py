@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from uet.base.bitops import ONE, ZERO, count, low_bits, trailing_zeros
-from uet.base.jit import kernel, rare_kernel
+from uet.base.jit import kernel
 from uet.transport.balancing.contract import ECN as LB_ECN
 from uet.transport.balancing.contract import GOOD as LB_GOOD
 from uet.transport.balancing.contract import tell_balancer
@@ -102,7 +102,7 @@ def _acknowledge(e: Any, pdc: int, cack: int, sack_base: int, sack_bits: np.uint
         _settle(e, pdc, sack_base, bits)
 
 
-@rare_kernel
+@kernel
 def _limit(e: Any, pdc: int) -> int:
     """Return how far the left edge may go: to the last packet of the first message that waits for its answer."""
     first = np.int64(pdc_at(e, pdc)["awaiting"])
@@ -112,7 +112,7 @@ def _limit(e: Any, pdc: int) -> int:
     return m["first"] + m["packets"] - 1
 
 
-@rare_kernel
+@kernel
 def _move_edge(e: Any, pdc: int, end: int) -> None:
     """Move the left edge to `end`, and on over packets answered one by one, as far as it may go."""
     p, window = pdc_at(e, pdc), settings_at(e, 0)["window_packets"]
@@ -148,7 +148,7 @@ def _without_service(service: int, rtt: int) -> int:
     return max(rtt - service * SERVICE_UNIT_PS, 0)
 
 
-@rare_kernel
+@kernel
 def learn_peer(e: Any, pdc: int, spdcid: int, now: int) -> None:
     """Leave the SYN state: the first answer carries the other side's identifier."""
     p = pdc_at(e, pdc)
@@ -159,7 +159,7 @@ def learn_peer(e: Any, pdc: int, spdcid: int, now: int) -> None:
             _measure_base_rtt(e, pdc, now)
 
 
-@rare_kernel
+@kernel
 def _measure_base_rtt(e: Any, pdc: int, now: int) -> None:
     """Send a probe, which no data queue delays, unless about a bandwidth delay product is all there is to send."""
     p, settings = pdc_at(e, pdc), settings_at(e, 0)
@@ -235,7 +235,7 @@ def on_ack(e: Any, pdc: int, slot: int, now: int) -> int:
     return what
 
 
-@rare_kernel
+@kernel
 def _on_rare_ack(e: Any, pdc: int, slot: int, trigger: int, now: int) -> int:
     """Take what an ACK has beyond the usual, and return the round trip [ps] it measures, -1 for none.
 
@@ -259,7 +259,7 @@ def _on_rare_ack(e: Any, pdc: int, slot: int, trigger: int, now: int) -> int:
     return rtt
 
 
-@rare_kernel
+@kernel
 def _note_answered(e: Any, pdc: int, number: int) -> None:
     """Book the answer to one packet that was sent and is not acknowledged cumulatively."""
     p, window = pdc_at(e, pdc), settings_at(e, 0)["window_packets"]
@@ -270,7 +270,7 @@ def _note_answered(e: Any, pdc: int, number: int) -> None:
         p["answered"] += 1
 
 
-@rare_kernel
+@kernel
 def answer_one(e: Any, pdc: int, number: int) -> bool:
     """Book the answer to one packet and move the left edge; False if the packet is not outstanding."""
     p = pdc_at(e, pdc)
@@ -281,7 +281,7 @@ def answer_one(e: Any, pdc: int, number: int) -> bool:
     return True
 
 
-@rare_kernel
+@kernel
 def _after_rare_ack(e: Any, pdc: int, flags: int, now: int) -> None:
     """Clear, ask or close as an ACK wants, now that its acknowledgements are booked."""
     p = pdc_at(e, pdc)

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from uet.base.jit import kernel, rare_kernel
+from uet.base.jit import kernel
 from uet.transport.pools import free_saved
 from uet.transport.reply import control_packet
 from uet.transport.state import pdc_at
@@ -19,7 +19,7 @@ from uet.transport.wire.codes import ControlType
 CLEAR_COMMAND, CLEAR_REQUEST = int(ControlType.CLEAR_COMMAND), int(ControlType.CLEAR_REQUEST)
 
 
-@rare_kernel
+@kernel
 def clear_up_to(e: Any, pdc: int, number: int) -> bool:
     """Forget the responses to packets up to `number`; True if the cumulative ACK may move on now."""
     p = pdc_at(e, pdc)
@@ -31,7 +31,7 @@ def clear_up_to(e: Any, pdc: int, number: int) -> bool:
     return first != p["saved"]
 
 
-@rare_kernel
+@kernel
 def send_clear(e: Any, pdc: int, now: int) -> None:
     """Tell the target up to where its responses were received."""
     p = pdc_at(e, pdc)

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from uet.base.jit import rare_kernel
+from uet.base.jit import kernel
 from uet.transport.completions import complete
 from uet.transport.inbox import drop_inboxes
 from uet.transport.lifecycle import Action, Input, State
@@ -32,7 +32,7 @@ CTL_CLOSE, CTL_CLOSE_REQUEST = int(ControlType.CLOSE_COMMAND), int(ControlType.C
 CLOSE_WAIT = int(State.CLOSE_WAIT)
 
 
-@rare_kernel
+@kernel
 def close_pdc(e: Any, pdc: int, now: int) -> bool:
     """Begin to close a PDC; False if its state does not allow that.
 
@@ -54,7 +54,7 @@ def close_pdc(e: Any, pdc: int, now: int) -> bool:
     return True
 
 
-@rare_kernel
+@kernel
 def progress_close(e: Any, pdc: int, now: int) -> None:
     """Go on with the close of an initiator's PDC as far as it has got."""
     p = pdc_at(e, pdc)
@@ -72,7 +72,7 @@ def progress_close(e: Any, pdc: int, now: int) -> None:
         end_initiator(e, pdc, now)
 
 
-@rare_kernel
+@kernel
 def end_initiator(e: Any, pdc: int, now: int) -> bool:
     """End a PDC whose Close Command was acknowledged, or that its target no longer knows; False if it is not due."""
     if transition(e, pdc, CLOSE_DONE, now) != RELEASE:
@@ -85,7 +85,7 @@ def end_initiator(e: Any, pdc: int, now: int) -> bool:
     return True
 
 
-@rare_kernel
+@kernel
 def end_target(e: Any, pdc: int, now: int) -> None:
     """End a PDC whose initiator sent the Close Command; everything it kept counts as cleared."""
     if transition(e, pdc, CLOSE_COMMAND, now) == RELEASE:
@@ -94,7 +94,7 @@ def end_target(e: Any, pdc: int, now: int) -> None:
         release(e, pdc)
 
 
-@rare_kernel
+@kernel
 def fail_pdc(e: Any, pdc: int, reason: int, psn: int, now: int) -> None:
     """Give up a PDC: its messages fail, and its row is used again after a while."""
     p = pdc_at(e, pdc)
@@ -104,7 +104,7 @@ def fail_pdc(e: Any, pdc: int, reason: int, psn: int, now: int) -> None:
     bury(e, pdc, now)
 
 
-@rare_kernel
+@kernel
 def bury(e: Any, pdc: int, now: int) -> None:
     """Do what entering ERROR asks for: report the messages, let go of everything but the row."""
     p = pdc_at(e, pdc)

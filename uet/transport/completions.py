@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from uet.base.jit import kernel, rare_kernel
+from uet.base.jit import kernel
 from uet.transport.reasons import Reason, note
 from uet.transport.state import SENT_DONE, SENT_FAILED, completion_at, core_at, message_at, pdc_at
 
@@ -24,7 +24,7 @@ def complete(e: Any, kind: int, time: int, handle: int, n_bytes: int, endpoint: 
     c["return_code"], c["data"] = 0, np.uint64(0)
 
 
-@rare_kernel
+@kernel
 def complete_with(
     e: Any, kind: int, time: int, handle: int, n_bytes: int, endpoint: int, peer: int, row: int, code: int, data: int
 ) -> None:
@@ -44,7 +44,7 @@ def next_completion(e: Any) -> int:
     return (core["completions_out"] - 1) & (e["n_completion"] - 1)
 
 
-@rare_kernel
+@kernel
 def complete_message(e: Any, row: int, now: int) -> None:
     """Report a message of the application as done or failed, as its row says."""
     m = message_at(e, row)

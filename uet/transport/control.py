@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from uet.base.jit import kernel, rare_kernel
+from uet.base.jit import kernel
 from uet.transport.bits import has
 from uet.transport.clearing import clear_up_to, send_clear
 from uet.transport.closing import close_pdc
@@ -40,7 +40,7 @@ def takes_psn(packet: Any) -> bool:
     return ctl in (NOOP, NEGOTIATION, CLOSE_COMMAND, CLOSE_REQUEST)
 
 
-@rare_kernel
+@kernel
 def on_command(e: Any, pdc: int, slot: int, now: int) -> int:
     """Act on a control packet that takes a PSN; returns TAKEN, CLOSED_BY_PEER or the NACK code of a refusal.
 
@@ -60,7 +60,7 @@ def on_command(e: Any, pdc: int, slot: int, now: int) -> int:
     return TAKEN
 
 
-@rare_kernel
+@kernel
 def on_control(e: Any, pdc: int, slot: int, now: int) -> bool:
     """Act on a control packet without a PSN of its own; True if its slot has become the answer."""
     packet, p = packet_at(e, slot), pdc_at(e, pdc)
@@ -86,7 +86,7 @@ def on_control(e: Any, pdc: int, slot: int, now: int) -> bool:
     return False
 
 
-@rare_kernel
+@kernel
 def _on_ack_request(e: Any, pdc: int, slot: int, now: int) -> None:
     """Answer a question about a packet: never received, answered with data, or acknowledged."""
     p, window = pdc_at(e, pdc), settings_at(e, 0)["window_packets"]
@@ -102,7 +102,7 @@ def _on_ack_request(e: Any, pdc: int, slot: int, now: int) -> None:
         repeat_ack(e, pdc, slot, number, 1, now)
 
 
-@rare_kernel
+@kernel
 def send_probe(e: Any, pdc: int, now: int) -> bool:
     """Send a Probe on the control class, to measure the path and learn what arrived; False if that is not possible.
 
@@ -118,7 +118,7 @@ def send_probe(e: Any, pdc: int, now: int) -> bool:
     return True
 
 
-@rare_kernel
+@kernel
 def request_ack(e: Any, pdc: int, number: int, now: int) -> None:
     """Ask what became of a packet that was received but not answered."""
     p = pdc_at(e, pdc)

@@ -17,7 +17,7 @@ from typing import Any
 
 import numpy as np
 
-from uet.base.jit import kernel, rare_kernel
+from uet.base.jit import kernel
 from uet.transport.oversubscription import review
 from uet.transport.pdc import activate, has_credit, next_size
 from uet.transport.record import Net
@@ -89,7 +89,7 @@ def note_posted(e: Any, message: int, now: int) -> None:
         ask_if_starving(e, pdc, now)
 
 
-@rare_kernel
+@kernel
 def note_dropped(e: Any, pdc: int, n_bytes: int, packets: int) -> None:
     """Account packets that were posted and will never be sent."""
     credit_at(e, pdc)["unsent"] -= n_bytes + packets * settings_at(e, 0)["nominal_bytes"]
@@ -139,7 +139,7 @@ def _send(e: Any, pdc: int, control_type: int, payload: int, now: int) -> bool:
 # --- the receiving side
 
 
-@rare_kernel
+@kernel
 def on_credit_packet(e: Any, pdc: int, slot: int, now: int) -> bool:
     """Process a Credit or Credit Request packet; False if the PDC has no use for it."""
     packet = packet_at(e, slot)

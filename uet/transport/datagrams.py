@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from uet.base.jit import kernel, rare_kernel
+from uet.base.jit import kernel
 from uet.transport.answers import answer_one
 from uet.transport.closing import progress_close
 from uet.transport.completions import complete
@@ -64,7 +64,7 @@ IGNORED_TYPE, IGNORED_ANSWER = int(Reason.IGNORED_TYPE), int(Reason.IGNORED_ANSW
 REFUSED_TRIMMED, RETX_TRIMMED = int(Reason.REFUSED_TRIMMED), int(Reason.RETX_TRIMMED)
 
 
-@rare_kernel
+@kernel
 def on_datagram(e: Any, slot: int, now: int) -> int:
     """Process a packet of a type that belongs to no PDC; returns what is to be done with its payload."""
     packet = packet_at(e, slot)
@@ -85,7 +85,7 @@ def on_datagram(e: Any, slot: int, now: int) -> int:
     return what
 
 
-@rare_kernel
+@kernel
 def _on_datagram(e: Any, slot: int, now: int) -> int:
     """Give a datagram to the first plain receive of an endpoint that matches, or whom its match bits name."""
     packet, move = packet_at(e, slot), move_at(e, 0)
@@ -110,7 +110,7 @@ def _on_datagram(e: Any, slot: int, now: int) -> int:
     return STORE
 
 
-@rare_kernel
+@kernel
 def _on_rudi_request(e: Any, slot: int, now: int) -> int:
     """Answer a RUDI request; returns what is to be done with its payload, be it there for the first time or not."""
     packet, settings = packet_at(e, slot), settings_at(e, 0)
@@ -154,7 +154,7 @@ def _rudi_books(e: Any, slot: int) -> int:
     return lookup(e, own_key(np.int64(packet["dst"]), np.int64(packet["src"]), RUDI))
 
 
-@rare_kernel
+@kernel
 def _on_rudi_response(e: Any, slot: int, now: int) -> int:
     """Take a packet off the initiator's books; returns STORE if the response carries data that was read."""
     packet, pdc, move = packet_at(e, slot), _rudi_books(e, slot), move_at(e, 0)
@@ -183,7 +183,7 @@ def _on_rudi_response(e: Any, slot: int, now: int) -> int:
     return what
 
 
-@rare_kernel
+@kernel
 def on_rudi_nack(e: Any, slot: int, now: int) -> None:
     """Send a RUDI request again that was trimmed, or for which the target lacked something."""
     packet, pdc = packet_at(e, slot), _rudi_books(e, slot)

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from uet.base.jit import kernel, rare_kernel
+from uet.base.jit import kernel
 from uet.transport.balancing.contract import TIMEOUT as LB_TIMEOUT
 from uet.transport.balancing.contract import tell_balancer
 from uet.transport.bits import next_member
@@ -85,7 +85,7 @@ def _deadline(e: Any, row: int) -> int:
     return sent["time_ps"] + min(settings["rto_ps"] << doublings, settings["max_rto_ps"])
 
 
-@rare_kernel
+@kernel
 def _earliest(e: Any, pdc: int) -> int:
     """Return the packet in flight whose deadline comes first, -1 if none is in flight."""
     p, window = pdc_at(e, pdc), settings_at(e, 0)["window_packets"]
@@ -102,7 +102,7 @@ def _earliest(e: Any, pdc: int) -> int:
     return best
 
 
-@rare_kernel
+@kernel
 def _on_rto(e: Any, pdc: int, now: int) -> None:
     """Give up the packet whose answer is overdue, or look again later."""
     p, settings = pdc_at(e, pdc), settings_at(e, 0)
@@ -133,7 +133,7 @@ def _on_rto(e: Any, pdc: int, now: int) -> None:
     activate(e, pdc)
 
 
-@rare_kernel
+@kernel
 def _on_other(e: Any, pdc: int, kind: int, now: int) -> None:
     """Serve a timer of a seldom kind."""
     p = pdc_at(e, pdc)
@@ -149,7 +149,7 @@ def _on_other(e: Any, pdc: int, kind: int, now: int) -> None:
         _on_old_state(e, pdc, now)
 
 
-@rare_kernel
+@kernel
 def _unanswered(e: Any, pdc: int) -> int:
     """Return the first packet that was received but not answered, -1 if there is none."""
     p = pdc_at(e, pdc)
@@ -166,7 +166,7 @@ def _unanswered(e: Any, pdc: int) -> int:
     return number
 
 
-@rare_kernel
+@kernel
 def _on_missing_answer(e: Any, pdc: int, now: int) -> None:
     """Ask for an answer that did not come, at the target for the clear of the responses kept; give up in the end."""
     p, settings = pdc_at(e, pdc), settings_at(e, 0)
@@ -188,7 +188,7 @@ def _on_missing_answer(e: Any, pdc: int, now: int) -> None:
     ensure_timer(e, pdc, ANSWER, now + (settings["rto_ps"] << min(np.int64(p["answer_tries"]), MAX_DOUBLINGS)))
 
 
-@rare_kernel
+@kernel
 def _on_old_state(e: Any, pdc: int, now: int) -> None:
     """End a state that may last only so long: pending, asking for the close, error."""
     p, settings = pdc_at(e, pdc), settings_at(e, 0)

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from uet.base.jit import rare_kernel
+from uet.base.jit import kernel
 from uet.transport.inbox import end_box
 from uet.transport.orders import submit
 from uet.transport.record import SesOpcode
@@ -25,7 +25,7 @@ DROPPED = int(ReturnCode.DROPPED)
 TOKEN_BITS = np.uint64(32)
 
 
-@rare_kernel
+@kernel
 def _clear_order(e: Any, box: int, opcode: int) -> None:
     """Begin an order of the engine's own to the sender of a message."""
     order, b = order_at(e, 0), inbox_at(e, box)
@@ -37,7 +37,7 @@ def _clear_order(e: Any, box: int, opcode: int) -> None:
     order["match_bits"], order["buffer_offset"], order["bytes"], order["handle"] = zero, zero, 0, b["handle"]
 
 
-@rare_kernel
+@kernel
 def fetch_rest(e: Any, box: int, now: int) -> None:
     """Read what of a rendezvous message its sender did not send at once."""
     b = inbox_at(e, box)
@@ -54,7 +54,7 @@ def fetch_rest(e: Any, box: int, now: int) -> None:
     message_at(e, row)["source_offset"] = b["length"]
 
 
-@rare_kernel
+@kernel
 def send_restart(e: Any, box: int, now: int) -> None:
     """Ask for a deferred message again, now that its receive is posted."""
     b = inbox_at(e, box)

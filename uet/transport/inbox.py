@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from uet.base.jit import kernel, rare_kernel
+from uet.base.jit import kernel
 from uet.transport.completions import complete, complete_with
 from uet.transport.directory import inbox_key, insert, lookup, remove
 from uet.transport.pools import free_message
@@ -109,7 +109,7 @@ def free_inbox(e: Any, row: int) -> None:
     core["free_inbox"] = row
 
 
-@rare_kernel
+@kernel
 def end_box(e: Any, row: int, kind: int, code: int, now: int) -> None:
     """Report the message of a box that is closed, and give the row back."""
     box = inbox_at(e, row)
@@ -119,7 +119,7 @@ def end_box(e: Any, row: int, kind: int, code: int, now: int) -> None:
     free_inbox(e, row)
 
 
-@rare_kernel
+@kernel
 def end_fetch(e: Any, message: int, now: int) -> None:
     """End the read that fetched the rest of a rendezvous message, and that message with it."""
     m = message_at(e, message)
@@ -130,7 +130,7 @@ def end_fetch(e: Any, message: int, now: int) -> None:
     end_box(e, box, RECEIVED_FAILED if failed else RECEIVED_DONE, code, now)
 
 
-@rare_kernel
+@kernel
 def drop_inboxes(e: Any, pdc: int, now: int) -> None:
     """Give up the messages a PDC is receiving: it is closed."""
     p, n = pdc_at(e, pdc), core_at(e, 0)["used_inbox"]
@@ -140,7 +140,7 @@ def drop_inboxes(e: Any, pdc: int, now: int) -> None:
             give_up_box(e, row, 0, now)
 
 
-@rare_kernel
+@kernel
 def give_up_box(e: Any, row: int, code: int, now: int) -> None:
     """Give up a message that is coming in; its receive, if it has one, fails with a return code."""
     close_box(e, row)
@@ -151,7 +151,7 @@ def give_up_box(e: Any, row: int, code: int, now: int) -> None:
         free_inbox(e, row)
 
 
-@rare_kernel
+@kernel
 def _unlink(e: Any, row: int) -> None:
     """Take a box out of its endpoint's list of unexpected messages, if it is in it."""
     box = inbox_at(e, row)

@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from uet.base.jit import rare_kernel
+from uet.base.jit import kernel
 from uet.transport.congestion.contract import INFERRED, tell_controller
 from uet.transport.control import send_probe
 from uet.transport.losses import in_flight, mark_lost
@@ -31,7 +31,7 @@ FIRST_PROBE_RTTS, NEXT_PROBE_RTTS = 3, 5
 MILLION = 10**6
 
 
-@rare_kernel
+@kernel
 def threshold_packets(e: Any, pdc: int) -> int:
     """Return how many packets must have passed a missing one before it counts as lost."""
     settings = settings_at(e, 0)
@@ -42,7 +42,7 @@ def threshold_packets(e: Any, pdc: int) -> int:
     return max(n_bytes // full, settings["infer_packets"])
 
 
-@rare_kernel
+@kernel
 def infer(e: Any, pdc: int, slot: int, rtt: int, now: int) -> None:
     """Look at an ACK: begin, go on with or end recovery, and set the probe timer."""
     p, row, packet = pdc_at(e, pdc), inference_at(e, pdc), packet_at(e, slot)
@@ -63,7 +63,7 @@ def infer(e: Any, pdc: int, slot: int, rtt: int, now: int) -> None:
         ensure_timer(e, pdc, PROBE, now + _patience(e, pdc))
 
 
-@rare_kernel
+@kernel
 def _recover(e: Any, pdc: int, now: int) -> None:
     """Have what is missing within a window of the left edge sent again, once each."""
     p, row, full = pdc_at(e, pdc), inference_at(e, pdc), settings_at(e, 0)["payload_bytes"]
@@ -77,7 +77,7 @@ def _recover(e: Any, pdc: int, now: int) -> None:
     row["resent"] = max(row["resent"], end)
 
 
-@rare_kernel
+@kernel
 def _patience(e: Any, pdc: int) -> int:
     """Return how long without an answer the sender waits before it probes [ps]."""
     p, settings = pdc_at(e, pdc), settings_at(e, 0)
@@ -88,7 +88,7 @@ def _patience(e: Any, pdc: int) -> int:
     return FIRST_PROBE_RTTS * settings["base_rtt_ps"]
 
 
-@rare_kernel
+@kernel
 def on_probe_timer(e: Any, pdc: int, now: int) -> None:
     """Probe if nothing was heard for long, as long as something is missing."""
     p, row = pdc_at(e, pdc), inference_at(e, pdc)

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from uet.base.jit import kernel, rare_kernel
+from uet.base.jit import kernel
 from uet.transport.bits import add, discard, has, next_member, words_for
 from uet.transport.pdc import sent_size
 from uet.transport.reasons import note
@@ -28,7 +28,7 @@ def is_lost(e: Any, pdc: int, number: int) -> bool:
     return p["tx_lost"] > 0 and has(e, np.int64(p["tx_words"]) + words_for(window), window, number)
 
 
-@rare_kernel
+@kernel
 def mark_lost(e: Any, pdc: int, number: int, reason: int, now: int) -> int:
     """Move a packet in flight to the lost ones and return its size on the link."""
     p, window = pdc_at(e, pdc), settings_at(e, 0)["window_packets"]
@@ -40,7 +40,7 @@ def mark_lost(e: Any, pdc: int, number: int, reason: int, now: int) -> int:
     return size
 
 
-@rare_kernel
+@kernel
 def _add_lost(e: Any, pdc: int, number: int, reason: int, now: int) -> None:
     p, window = pdc_at(e, pdc), settings_at(e, 0)["window_packets"]
     add(e, np.int64(p["tx_words"]) + words_for(window), window, number)
@@ -50,7 +50,7 @@ def _add_lost(e: Any, pdc: int, number: int, reason: int, now: int) -> None:
     note(e, reason, now, np.int64(p["endpoint"]), pdc, (p["tx_start"] + number) & 0xFFFFFFFF)
 
 
-@rare_kernel
+@kernel
 def send_again(e: Any, pdc: int, number: int, reason: int, now: int) -> None:
     """Have a packet sent again, even one that was received: its answer is missing."""
     p = pdc_at(e, pdc)
@@ -62,7 +62,7 @@ def send_again(e: Any, pdc: int, number: int, reason: int, now: int) -> None:
         _add_lost(e, pdc, number, reason, now)
 
 
-@rare_kernel
+@kernel
 def go_back(e: Any, pdc: int, number: int, reason: int, now: int) -> int:
     """Have every packet in flight from `number` on sent again; returns their bytes."""
     p, window = pdc_at(e, pdc), settings_at(e, 0)["window_packets"]

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from uet.base.jit import rare_kernel
+from uet.base.jit import kernel
 from uet.transport.features import WILDCARDS
 from uet.transport.fetching import fetch_rest, send_restart
 from uet.transport.inbox import NO_RECEIVE, OK, TOO_LONG, end_box
@@ -30,12 +30,12 @@ POSTED, NO_ROW, NO_WILDCARDS = -1, -2, -3
 """What `post_receive` returns when no unexpected message fits: posted; no row left; the profile has no wildcards."""
 
 
-@rare_kernel
+@kernel
 def _fits(want: np.uint64, ignore: np.uint64, have: np.uint64) -> bool:
     return (want ^ have) & ~ignore == np.uint64(0)
 
 
-@rare_kernel
+@kernel
 def take_receive(e: Any, box: int) -> bool:
     """Give a message the first receive posted that fits it; False if none does."""
     b, core = inbox_at(e, box), core_at(e, 0)
@@ -61,7 +61,7 @@ def take_receive(e: Any, box: int) -> bool:
     return True
 
 
-@rare_kernel
+@kernel
 def push_unexpected(e: Any, box: int) -> None:
     """Append a message without a receive to its endpoint's list."""
     b = inbox_at(e, box)
@@ -76,7 +76,7 @@ def push_unexpected(e: Any, box: int) -> None:
     inbox_at(e, last)["next"] = box
 
 
-@rare_kernel
+@kernel
 def post_receive(
     e: Any,
     endpoint: int,
@@ -117,7 +117,7 @@ def post_receive(
     return POSTED
 
 
-@rare_kernel
+@kernel
 def listen(e: Any, endpoint: int) -> None:
     """Have messages to an endpoint matched with receives."""
     ep = endpoint_at(e, endpoint)
@@ -126,7 +126,7 @@ def listen(e: Any, endpoint: int) -> None:
         core_at(e, 0)["matchers"] += 1
 
 
-@rare_kernel
+@kernel
 def _append_receive(e: Any, endpoint: int, row: int) -> None:
     ep = endpoint_at(e, endpoint)
     last = np.int64(ep["receives"])
@@ -138,7 +138,7 @@ def _append_receive(e: Any, endpoint: int, row: int) -> None:
     receive_at(e, last)["next"] = row
 
 
-@rare_kernel
+@kernel
 def _take_unexpected(e: Any, endpoint: int, bits: np.uint64, ignore: np.uint64, tagged: int, peer: int) -> int:
     """Take the first unexpected message that fits off the endpoint's list; -1 if none does."""
     ep = endpoint_at(e, endpoint)
@@ -157,7 +157,7 @@ def _take_unexpected(e: Any, endpoint: int, bits: np.uint64, ignore: np.uint64, 
     return at
 
 
-@rare_kernel
+@kernel
 def _serve_unexpected(e: Any, box: int, n_bytes: int, handle: int, now: int) -> None:
     """Give an unexpected message its receive: copy what is here, and ask for it again if it was deferred."""
     b, move = inbox_at(e, box), move_at(e, 0)
@@ -171,7 +171,7 @@ def _serve_unexpected(e: Any, box: int, n_bytes: int, handle: int, now: int) -> 
         finish_box(e, box, now)
 
 
-@rare_kernel
+@kernel
 def finish_box(e: Any, box: int, now: int) -> None:
     """A message is here and has its receive: report it, or fetch the rest of a rendezvous."""
     b = inbox_at(e, box)

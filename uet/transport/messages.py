@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from uet.base.jit import kernel, rare_kernel
+from uet.base.jit import kernel
 from uet.transport.completions import complete, complete_message
 from uet.transport.credit import note_posted
 from uet.transport.inbox import end_fetch
@@ -121,7 +121,7 @@ def enqueue(
         note_posted(e, row, now)
 
 
-@rare_kernel
+@kernel
 def post_command(e: Any, pdc: int, ctl: int, now: int) -> bool:
     """Append a control packet that takes a PSN of its own; False if there is no room for it."""
     p = pdc_at(e, pdc)
@@ -155,7 +155,7 @@ def finish_acknowledged(e: Any, pdc: int, now: int) -> None:
             free_ring(e, pdc)
 
 
-@rare_kernel
+@kernel
 def _finish_rare(e: Any, row: int, now: int) -> None:
     """Finish an acknowledged message of the engine's own, or one that failed, waits for more or got data."""
     m = message_at(e, row)
@@ -173,7 +173,7 @@ def _finish_rare(e: Any, row: int, now: int) -> None:
     complete_message(e, row, now)
 
 
-@rare_kernel
+@kernel
 def _fetches(e: Any, row: int) -> bool:
     """Tell whether a message is a read of the engine's own, which fetches the rest of a rendezvous message."""
     m = message_at(e, row)
@@ -181,7 +181,7 @@ def _fetches(e: Any, row: int) -> bool:
     return is_own(e, row) and asks and ses_at(e, row)["opcode"] == READ
 
 
-@rare_kernel
+@kernel
 def _post_error(e: Any, row: int, now: int) -> None:
     """Tell the target that no more of a message comes; without room for that, it learns it when the PDC closes."""
     m, original = message_at(e, row), ses_at(e, row)
@@ -201,7 +201,7 @@ def _post_error(e: Any, row: int, now: int) -> None:
     s["message_id"] = original["message_id"]
 
 
-@rare_kernel
+@kernel
 def _end_own(e: Any, row: int, failed: int, now: int) -> None:
     """End a message of the engine's own; one that carried the rest of a rendezvous message ends that too."""
     m = message_at(e, row)
@@ -214,7 +214,7 @@ def _end_own(e: Any, row: int, failed: int, now: int) -> None:
             satisfied(e, serves, now)
 
 
-@rare_kernel
+@kernel
 def fail_messages(e: Any, pdc: int, now: int) -> None:
     """Report every message of a PDC that is not complete as failed and take it off the PDC's books."""
     p = pdc_at(e, pdc)
@@ -228,7 +228,7 @@ def fail_messages(e: Any, pdc: int, now: int) -> None:
     p["segmenting"], p["last_message"] = -1, -1
 
 
-@rare_kernel
+@kernel
 def _fail(e: Any, row: int, now: int) -> None:
     m = message_at(e, row)
     m["failed"] = 1

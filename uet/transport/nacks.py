@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from uet.base.jit import rare_kernel
+from uet.base.jit import kernel
 from uet.transport.answers import learn_peer, round_trip
 from uet.transport.balancing.contract import ECN as LB_ECN
 from uet.transport.balancing.contract import GOOD as LB_GOOD
@@ -90,7 +90,7 @@ RETX_GO_BACK, RETX_RENUMBERED = int(Reason.RETX_GO_BACK), int(Reason.RETX_RENUMB
 RETX_NOT_RECEIVED, RETX_ANSWER_LOST = int(Reason.RETX_NOT_RECEIVED), int(Reason.RETX_ANSWER_LOST)
 
 
-@rare_kernel
+@kernel
 def on_nack(e: Any, pdc: int, slot: int, now: int) -> None:
     """Process a NACK for a PDC of ours."""
     p, packet = pdc_at(e, pdc), packet_at(e, slot)
@@ -122,7 +122,7 @@ def on_nack(e: Any, pdc: int, slot: int, now: int) -> None:
     activate(e, pdc)
 
 
-@rare_kernel
+@kernel
 def trimmed_too_often(e: Any, pdc: int, number: int, now: int) -> bool:
     """Fail a PDC that sent a packet more often than `nack.max_trims` allows, only to see it trimmed again."""
     p, settings = pdc_at(e, pdc), settings_at(e, 0)
@@ -133,7 +133,7 @@ def trimmed_too_often(e: Any, pdc: int, number: int, now: int) -> bool:
     return True
 
 
-@rare_kernel
+@kernel
 def _retransmit(e: Any, pdc: int, slot: int, number: int, now: int) -> None:
     """Send a trimmed packet again, and tell controller and balancer about it."""
     packet = packet_at(e, slot)
@@ -152,7 +152,7 @@ def _retransmit(e: Any, pdc: int, slot: int, number: int, now: int) -> None:
     tell_controller(e, pdc, CC_NACK, now, 0, size, rtt, ecn, last_hop)
 
 
-@rare_kernel
+@kernel
 def hold(e: Any, pdc: int, number: int, now: int) -> None:
     """Send a packet again that the peer had no room for, after a pause of the whole PDC."""
     p, settings = pdc_at(e, pdc), settings_at(e, 0)
@@ -168,7 +168,7 @@ def hold(e: Any, pdc: int, number: int, now: int) -> None:
     mark_lost(e, pdc, number, RETX_REFUSED, now)
 
 
-@rare_kernel
+@kernel
 def _go_back(e: Any, pdc: int, number: int, expected_psn: int, now: int) -> None:
     """Send everything again from the PSN that an ordered PDC's target expects.
 
@@ -185,7 +185,7 @@ def _go_back(e: Any, pdc: int, number: int, expected_psn: int, now: int) -> None
     tell_controller(e, pdc, CC_NACK, now, 0, size, -1, 0, 0)
 
 
-@rare_kernel
+@kernel
 def _renumber(e: Any, pdc: int, start_psn: int, now: int) -> None:
     """Adopt the start PSN that the target chose and send everything again."""
     p = pdc_at(e, pdc)

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from uet.base.jit import rare_kernel
+from uet.base.jit import kernel
 from uet.transport.features import MODES, OPCODES
 from uet.transport.messages import (
     MAX_MESSAGE_BYTES,
@@ -67,13 +67,13 @@ MAX_SHORT_BYTES = (1 << 14) - 1
 ATOMIC_EXTENSION_BYTES, RENDEZVOUS_EXTENSION_BYTES = 4, 24
 
 
-@rare_kernel
+@kernel
 def compares(op: int) -> bool:
     """Tell whether an atomic operation carries a value to compare with and one to store."""
     return CSWAP <= op <= CSWAP_GT
 
 
-@rare_kernel
+@kernel
 def sent_bytes(order: Any) -> int:
     """Return how many payload bytes an order sends."""
     opcode = order["opcode"]
@@ -86,7 +86,7 @@ def sent_bytes(order: Any) -> int:
     return order["bytes"]
 
 
-@rare_kernel
+@kernel
 def _refusal(e: Any, order: Any) -> int:
     """Return why an order cannot be posted, 0 if it can."""
     settings = settings_at(e, 0)
@@ -105,7 +105,7 @@ def _refusal(e: Any, order: Any) -> int:
     return TOO_LONG if order["bytes"] > most else 0
 
 
-@rare_kernel
+@kernel
 def _header(e: Any, order: Any, n_bytes: int) -> int:
     """Return the shortest SES header an order can do with: small for RMA, medium for what fits one packet."""
     settings, opcode = settings_at(e, 0), np.int64(order["opcode"])
@@ -121,7 +121,7 @@ def _header(e: Any, order: Any, n_bytes: int) -> int:
     return MEDIUM
 
 
-@rare_kernel
+@kernel
 def submit(e: Any, own: int, now: int) -> int:
     """Post what the ORDER row says and return the message row, or a negative reason; `own` = 1 for the engine's own."""
     order, settings = order_at(e, 0), settings_at(e, 0)
@@ -158,7 +158,7 @@ def submit(e: Any, own: int, now: int) -> int:
     return row
 
 
-@rare_kernel
+@kernel
 def _fill_ses(e: Any, order: Any, row: int) -> None:
     s = ses_at(e, row)
     s["opcode"], s["match_bits"], s["initiator"] = order["opcode"], order["match_bits"], order["endpoint"]
@@ -175,7 +175,7 @@ def _fill_ses(e: Any, order: Any, row: int) -> None:
     s["eager_length"] = min(order["eager_bytes"], order["bytes"])
 
 
-@rare_kernel
+@kernel
 def _begin_waiting(e: Any, pdc: int, row: int, order: Any, now: int) -> None:
     """Note what the message waits for beside its ACKs."""
     m, s, settings = message_at(e, row), ses_at(e, row), settings_at(e, 0)
@@ -195,7 +195,7 @@ def _begin_waiting(e: Any, pdc: int, row: int, order: Any, now: int) -> None:
         ensure_timer(e, pdc, ANSWER, now + settings["rto_ps"])
 
 
-@rare_kernel
+@kernel
 def payload_source(e: Any, slot: int) -> int:
     """Return where the payload of a packet to be sent is: FROM_BUFFER, FROM_SAVED or FROM_SLOT; MOVE says the rest.
 
@@ -216,7 +216,7 @@ def payload_source(e: Any, slot: int) -> int:
     return FROM_BUFFER
 
 
-@rare_kernel
+@kernel
 def performed(e: Any, return_code: int) -> None:
     """Note how the atomic operation or fetch went that MOVE describes, in the response saved for it, if any."""
     row = np.int64(move_at(e, 0)["row"])

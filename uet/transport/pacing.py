@@ -6,14 +6,14 @@ from typing import Any
 
 import numpy as np
 
-from uet.base.jit import rare_kernel
+from uet.base.jit import kernel
 from uet.transport.congestion.contract import SENT, tell_controller
 from uet.transport.pdc import activate
 from uet.transport.state import BLOCKED_PACED, pace_at, pdc_at
 from uet.transport.timers import PACE, ensure_timer
 
 
-@rare_kernel
+@kernel
 def pace(e: Any, pdc: int, n_bytes: int, now: int) -> None:
     """Tell the controller of a packet that was sent, and hold the PDC back until the next may follow."""
     tell_controller(e, pdc, SENT, now, 0, n_bytes, -1, 0, 0)
@@ -26,7 +26,7 @@ def pace(e: Any, pdc: int, n_bytes: int, now: int) -> None:
         ensure_timer(e, pdc, PACE, row["next_ps"])
 
 
-@rare_kernel
+@kernel
 def on_pace_timer(e: Any, pdc: int, now: int) -> None:
     """Let a PDC send again whose next packet is due."""
     p, next_ps = pdc_at(e, pdc), pace_at(e, pdc)["next_ps"]

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from uet.base.jit import kernel, rare_kernel
+from uet.base.jit import kernel
 from uet.base.rng import draw
 from uet.transport.balancing.contract import START as LB_START
 from uet.transport.balancing.contract import tell_balancer
@@ -47,7 +47,7 @@ PSN_GAP = 1 << 16
 """A PDC starts at least this far from the last PSN that its identifier was used with."""
 
 
-@rare_kernel
+@kernel
 def transition(e: Any, pdc: int, what: int, now: int) -> int:
     """Move a PDC on by an input and return the `Action` to be done, or REFUSED if its state does not know it."""
     p = pdc_at(e, pdc)
@@ -65,7 +65,7 @@ def is_open(p: Any) -> bool:
     return IS_OPEN[p["state"]]
 
 
-@rare_kernel
+@kernel
 def _take_row(e: Any, endpoint: int, peer: int, role: int, now: int) -> int:
     """Return a row of an endpoint for a new PDC: a fresh one, else that closed longest; -1 if there is none."""
     ep = endpoint_at(e, endpoint)
@@ -87,7 +87,7 @@ def _take_row(e: Any, endpoint: int, peer: int, role: int, now: int) -> int:
     return row
 
 
-@rare_kernel
+@kernel
 def _forget(e: Any, row: int) -> None:
     """Drop what the row of a closed PDC remembers of it, but for its last PSN."""
     p = pdc_at(e, row)
@@ -105,7 +105,7 @@ def _forget(e: Any, row: int) -> None:
         r["recovering"], r["end"], r["resent"], r["heard_ps"], r["probes"] = 0, 0, 0, 0, 0
 
 
-@rare_kernel
+@kernel
 def _reset(e: Any, row: int) -> None:
     """Clear a row, all but its identifier and the last PSN it was used with."""
     p = pdc_at(e, row)
@@ -127,7 +127,7 @@ def _reset(e: Any, row: int) -> None:
         store64(e["lb_state"] + row * OPAQUE_BYTES + k, zero)
 
 
-@rare_kernel
+@kernel
 def release(e: Any, pdc: int) -> None:
     """Give the row of a PDC that is closed back: it is used again last, and remembers its peer until then."""
     p = pdc_at(e, pdc)
@@ -145,7 +145,7 @@ def release(e: Any, pdc: int) -> None:
     ep["free_tail"] = pdc
 
 
-@rare_kernel
+@kernel
 def choose_start(e: Any, row: int) -> int:
     """Return a start PSN: random, and at least PSN_GAP from the last one used with this identifier."""
     p = pdc_at(e, row)
@@ -165,7 +165,7 @@ def open_initiator(e: Any, endpoint: int, peer: int, mode: int, now: int) -> int
     return _open_new(e, endpoint, peer, mode, now)
 
 
-@rare_kernel
+@kernel
 def _open_new(e: Any, endpoint: int, peer: int, mode: int, now: int) -> int:
     """Open a PDC; RUDI and UUD have none on the wire, but their senders keep the same books."""
     row = _take_row(e, endpoint, peer, INITIATOR, now)
@@ -187,7 +187,7 @@ def _open_new(e: Any, endpoint: int, peer: int, mode: int, now: int) -> int:
     return row
 
 
-@rare_kernel
+@kernel
 def hide(e: Any, pdc: int, now: int) -> bool:
     """Begin to close an initiator's PDC: new messages open another one; False if its state does not allow that."""
     p = pdc_at(e, pdc)
@@ -198,7 +198,7 @@ def hide(e: Any, pdc: int, now: int) -> bool:
     return True
 
 
-@rare_kernel
+@kernel
 def forget_own(e: Any, pdc: int) -> None:
     """Let new messages to the peer of an initiator's PDC open another one."""
     p = pdc_at(e, pdc)
@@ -207,7 +207,7 @@ def forget_own(e: Any, pdc: int) -> None:
         remove(e, key)
 
 
-@rare_kernel
+@kernel
 def start_sender(e: Any, pdc: int, now: int) -> None:
     """Give a PDC that has not sent yet its window, controller and balancer."""
     p = pdc_at(e, pdc)
@@ -223,7 +223,7 @@ def start_sender(e: Any, pdc: int, now: int) -> None:
     tell_balancer(e, pdc, LB_START, STREAM_LB + pdc, now)
 
 
-@rare_kernel
+@kernel
 def open_target(e: Any, endpoint: int, peer: int, peer_pdcid: int, start_psn: int, mode: int, now: int) -> int:
     """Open the PDC that a SYN packet asks for; -1 if none is left.
 

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from uet.base.bitops import count
-from uet.base.jit import kernel, rare_kernel
+from uet.base.jit import kernel
 from uet.transport.bits import words_for
 from uet.transport.state import (
     core_at,
@@ -24,7 +24,7 @@ from uet.transport.state import (
 )
 
 
-@rare_kernel
+@kernel
 def take_ring(e: Any, pdc: int) -> bool:
     """Give a PDC without a send ring one, with its bit sets; False if none is left."""
     p, core, window = pdc_at(e, pdc), core_at(e, 0), settings_at(e, 0)["window_packets"]
@@ -40,7 +40,7 @@ def take_ring(e: Any, pdc: int) -> bool:
     return True
 
 
-@rare_kernel
+@kernel
 def free_ring(e: Any, pdc: int) -> None:
     """Take the send ring of a PDC back; whatever was outstanding is forgotten."""
     p, core = pdc_at(e, pdc), core_at(e, 0)
@@ -85,7 +85,7 @@ def give_bitmap(e: Any, pdc: int) -> None:
     endpoint_at(e, p["endpoint"])["bitmaps"] -= 1
 
 
-@rare_kernel
+@kernel
 def free_bitmap(e: Any, pdc: int) -> None:
     """Take the receive bitmap of a PDC back, whatever is in it."""
     p = pdc_at(e, pdc)
@@ -97,7 +97,7 @@ def free_bitmap(e: Any, pdc: int) -> None:
     p["rx_out_of_order"] = 0
 
 
-@rare_kernel
+@kernel
 def take_saved(e: Any, pdc: int, number: int, n_bytes: int) -> int:
     """Return a row for a response to packet `number` that must be kept, linked into its PDC; -1 if none is left."""
     core, p = core_at(e, 0), pdc_at(e, pdc)
@@ -125,7 +125,7 @@ def take_saved(e: Any, pdc: int, number: int, n_bytes: int) -> int:
     return row
 
 
-@rare_kernel
+@kernel
 def find_saved(e: Any, pdc: int, number: int) -> int:
     """Return the saved response to packet `number`, -1 if there is none."""
     row = np.int64(pdc_at(e, pdc)["saved"])
@@ -134,7 +134,7 @@ def find_saved(e: Any, pdc: int, number: int) -> int:
     return row if row >= 0 and saved_at(e, row)["number"] == number else -1
 
 
-@rare_kernel
+@kernel
 def free_saved(e: Any, pdc: int, number: int) -> None:
     """Forget the saved responses to packets up to `number`."""
     core, p = core_at(e, 0), pdc_at(e, pdc)
@@ -148,7 +148,7 @@ def free_saved(e: Any, pdc: int, number: int) -> None:
         ep["saved_bytes"] -= s["bytes"]
 
 
-@rare_kernel
+@kernel
 def take_own_message(e: Any) -> int:
     """Return a message row of the engine's own, -1 if none is left."""
     core = core_at(e, 0)
@@ -168,7 +168,7 @@ def is_own(e: Any, message: int) -> bool:
     return message >= core_at(e, 0)["max_messages"]
 
 
-@rare_kernel
+@kernel
 def free_message(e: Any, message: int) -> None:
     """Give a message row back; a carrier does so with rows of completed messages that it needs no more."""
     core, m = core_at(e, 0), message_at(e, message)

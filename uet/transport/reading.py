@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from uet.base.jit import rare_kernel
+from uet.base.jit import kernel
 from uet.transport.inbox import NO_SES_MSG_AVAIL
 from uet.transport.messages import OPCODE, PDS_TYPE, enqueue
 from uet.transport.pdc import activate, open_initiator, start_sender
@@ -40,7 +40,7 @@ WITH_DATA, OK = int(ResponseOpcode.RESPONSE_W_DATA), int(ReturnCode.OK)
 DELIVERY_COMPLETE, DONE = int(SesFlag.DELIVERY_COMPLETE), -1
 
 
-@rare_kernel
+@kernel
 def answer_read(e: Any, pdc: int, slot: int, now: int) -> int:
     """Queue the data that MOVE names as requests to the reader; returns DONE or the NACK code of a refusal."""
     p, core, move, settings = pdc_at(e, pdc), core_at(e, 0), move_at(e, 0), settings_at(e, 0)
@@ -67,7 +67,7 @@ def answer_read(e: Any, pdc: int, slot: int, now: int) -> int:
     return DONE
 
 
-@rare_kernel
+@kernel
 def _rendezvous_read(e: Any, endpoint: int, key: np.uint64, offset: np.uint64) -> int:
     """Return the rendezvous message of an endpoint whose rest a read fetches, -1 if there is none."""
     at = np.int64(endpoint_at(e, endpoint)["rendezvous"])
@@ -79,7 +79,7 @@ def _rendezvous_read(e: Any, endpoint: int, key: np.uint64, offset: np.uint64) -
     return -1
 
 
-@rare_kernel
+@kernel
 def fetched(e: Any, pdc: int, slot: int, now: int) -> bool:
     """Take a packet of the data that a read asked for; MOVE says where it goes. False if nobody waits for it
     or it does not lie within what was asked for.
@@ -100,7 +100,7 @@ def fetched(e: Any, pdc: int, slot: int, now: int) -> bool:
     return True
 
 
-@rare_kernel
+@kernel
 def restart(e: Any, peer: int, tokens: np.uint64, now: int) -> int:
     """Send a deferred message again, as its target asks; the tokens name the message here and its box there.
 

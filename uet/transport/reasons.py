@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from uet.base.jit import rare_kernel
+from uet.base.jit import kernel
 from uet.transport.state import core_at, packet_at, reason_count_at, trace_at
 
 
@@ -64,7 +64,7 @@ class Reason(IntEnum):
     NO_SLOT = 38  # no packet slot for a control packet; sent later
 
 
-@rare_kernel
+@kernel
 def note(e: Any, reason: int, now: int, endpoint: int, pdc: int, psn: int) -> None:
     """Count an event and write it to the trace, if there is one."""
     reason_count_at(e, reason)["count"] += 1
@@ -77,7 +77,7 @@ def note(e: Any, reason: int, now: int, endpoint: int, pdc: int, psn: int) -> No
     t["time_ps"], t["reason"], t["endpoint"], t["pdc"], t["psn"] = now, reason, endpoint, pdc, psn
 
 
-@rare_kernel
+@kernel
 def ignore(e: Any, slot: int, reason: int, now: int) -> None:
     """Count a packet that nothing can be done with."""
     packet = packet_at(e, slot)

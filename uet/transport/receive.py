@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from uet.base.jit import kernel, rare_kernel
+from uet.base.jit import kernel
 from uet.transport.answers import learn_peer, on_ack
 from uet.transport.bits import add, discard, has
 from uet.transport.clearing import clear_up_to
@@ -97,7 +97,7 @@ def _pdc_of(e: Any, slot: int) -> int:
     return find_pdc(e, dst, np.int64(packet["dpdcid"]), src, np.int64(packet["spdcid"]))
 
 
-@rare_kernel
+@kernel
 def _refuse(e: Any, pdc: int, slot: int, code: int, argument: int, now: int) -> None:
     """Answer a request with a NACK and note why."""
     packet, reason = packet_at(e, slot), _REASONS[code]
@@ -107,7 +107,7 @@ def _refuse(e: Any, pdc: int, slot: int, code: int, argument: int, now: int) -> 
     answer_nack(e, pdc, slot, code, argument, now)
 
 
-@rare_kernel
+@kernel
 def _target_of_syn(e: Any, slot: int, mode: int, now: int) -> int:
     """Return the PDC of a SYN packet, opening it if need be, or minus the NACK code that refuses it."""
     packet = packet_at(e, slot)
@@ -136,7 +136,7 @@ def _target_of_syn(e: Any, slot: int, mode: int, now: int) -> int:
     return -NEW_START_PSN if pdc_at(e, pdc)["state"] == PENDING else pdc
 
 
-@rare_kernel
+@kernel
 def _refuse_unknown(e: Any, slot: int, code: int, now: int) -> None:
     """Answer a request that has no PDC here, or not yet."""
     packet = packet_at(e, slot)
@@ -221,7 +221,7 @@ def _on_request(e: Any, slot: int, now: int) -> int:
     return -10 - code if code <= -10 else NOTHING
 
 
-@rare_kernel
+@kernel
 def _on_useless(e: Any, pdc: int, slot: int, number: int, known: bool, now: int) -> None:
     """Answer a request that is trimmed or was received before.
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from uet.base.jit import rare_kernel
+from uet.base.jit import kernel
 from uet.transport.record import NextHeader, SesFlag
 from uet.transport.state import context_at, core_at, endpoint_at, region_at
 from uet.transport.wire.codes import ReturnCode
@@ -23,7 +23,7 @@ FULL = -1
 """What `add_context` and `add_region` return when no row is left."""
 
 
-@rare_kernel
+@kernel
 def add_context(e: Any, endpoint: int, job: int, pid: int, relative_pid: int, index: int, generation: int) -> int:
     """Let messages of a job go to a process and resource of an endpoint; returns the row, or FULL.
 
@@ -41,7 +41,7 @@ def add_context(e: Any, endpoint: int, job: int, pid: int, relative_pid: int, in
     return row
 
 
-@rare_kernel
+@kernel
 def check_address(e: Any, endpoint: int, ses: Any, flags: int, next_hdr: int) -> int:
     """Return OK, or the return code that says what is wrong with the address in an SES request.
 
@@ -67,7 +67,7 @@ def check_address(e: Any, endpoint: int, ses: Any, flags: int, next_hdr: int) ->
     return REFUSALS[closest]
 
 
-@rare_kernel
+@kernel
 def add_region(e: Any, endpoint: int, key: np.uint64, job: int, handle: int, n_bytes: int, access: int) -> int:
     """Open memory of an endpoint to a job under a key; returns the row, or FULL. `access` is a sum of ACCESS_*."""
     core = core_at(e, 0)
@@ -82,13 +82,13 @@ def add_region(e: Any, endpoint: int, key: np.uint64, job: int, handle: int, n_b
     return row
 
 
-@rare_kernel
+@kernel
 def close_region(e: Any, row: int) -> None:
     """Close a region: its key is refused from now on."""
     region_at(e, row)["access"] = 0
 
 
-@rare_kernel
+@kernel
 def find_region(e: Any, endpoint: int, key: np.uint64) -> int:
     """Return the region of an endpoint with a key, -1 if there is none."""
     at = np.int64(endpoint_at(e, endpoint)["regions"])
@@ -97,7 +97,7 @@ def find_region(e: Any, endpoint: int, key: np.uint64) -> int:
     return at
 
 
-@rare_kernel
+@kernel
 def check_region(e: Any, row: int, job: int, access: int, offset: int, n_bytes: int, idempotent: int) -> int:
     """Return OK, or the return code that says why memory may not be used so; `row` is -1 for an unknown key."""
     if row < 0 or region_at(e, row)["access"] == 0:

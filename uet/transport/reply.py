@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from uet.base.bitops import low_bits
-from uet.base.jit import kernel, rare_kernel
+from uet.base.jit import kernel
 from uet.transport.bits import read64
 from uet.transport.pools import find_saved
 from uet.transport.reasons import Reason, note
@@ -81,7 +81,7 @@ def _received(e: Any, pdc: int, base: int) -> np.uint64:
     return read64(e, np.int64(p["rx_words"]), window, base) & low_bits(p["rx_expected"] + window - base)
 
 
-@rare_kernel
+@kernel
 def _adorn(e: Any, pdc: int, slot: int, number: int, now: int) -> None:
     """Let an ACK carry the response kept for its packet, ask for a clear or a close, and stop before unheard responses.
 
@@ -109,7 +109,7 @@ def _adorn(e: Any, pdc: int, slot: int, number: int, now: int) -> None:
     packet["sack_bitmap"] = _received(e, pdc, base) | below
 
 
-@rare_kernel
+@kernel
 def attach_response(e: Any, slot: int, row: int) -> None:
     """Put a saved response into an ACK."""
     packet, saved = packet_at(e, slot), saved_at(e, row)
@@ -132,7 +132,7 @@ def answer_nack(e: Any, pdc: int, slot: int, code: int, argument: int, now: int)
     core_at(e, 0)["nacks"] += 1
 
 
-@rare_kernel
+@kernel
 def control_packet(e: Any, pdc: int, ctl: int, psn: int, opaque: int, argument: int, now: int) -> int:
     """Queue a control packet that takes no PSN of its own and return its slot, -1 if no slot is free."""
     slot = take_slot(e)
@@ -151,7 +151,7 @@ def control_packet(e: Any, pdc: int, ctl: int, psn: int, opaque: int, argument: 
     return slot
 
 
-@rare_kernel
+@kernel
 def repeat_ack(e: Any, pdc: int, slot: int, number: int, exact: int, now: int) -> None:
     """Do as `answer_ack`, for callers that seldom need it."""
     answer_ack(e, pdc, slot, number, exact, now)

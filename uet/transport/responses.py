@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from uet.base.jit import rare_kernel
+from uet.base.jit import kernel
 from uet.transport.state import (
     NOTHING,
     STORE,
@@ -25,7 +25,7 @@ OK, NULL = int(ReturnCode.OK), int(ReturnCode.NULL)
 OVERFLOW = 1
 
 
-@rare_kernel
+@kernel
 def on_response(e: Any, pdc: int, slot: int, number: int, now: int) -> int:
     """Take the response to packet `number`; returns what the carrier is to do with its payload.
 

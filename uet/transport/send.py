@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from uet.base.jit import kernel, rare_kernel
+from uet.base.jit import kernel
 from uet.base.rng import mix64
 from uet.transport.answers import answer_one
 from uet.transport.balancing.contract import SELECT, tell_balancer
@@ -159,13 +159,13 @@ def _fill_request(e: Any, pdc: int, slot: int, number: int, message: int, payloa
     packet["sack_bitmap"], packet["cc_state"] = np.uint64(0), np.uint64(0)
 
 
-@rare_kernel
+@kernel
 def _fixed_entropy(e: Any, pdc: int) -> int:
     """Return the one entropy value of an ordered PDC, so that all its packets take one path."""
     return np.int64(mix64(np.uint64(pdc_at(e, pdc)["tx_start"]) ^ np.uint64(pdc)) & np.uint64(0xFFFF))
 
 
-@rare_kernel
+@kernel
 def _adapt_rare(e: Any, pdc: int, slot: int, now: int) -> None:
     """Correct the record of a control packet, which has no SES, or of a packet without a PDC."""
     p, packet = pdc_at(e, pdc), packet_at(e, slot)

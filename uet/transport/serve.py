@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from uet.base.jit import kernel, rare_kernel
+from uet.base.jit import kernel
 from uet.transport.abandoning import on_message_error
 from uet.transport.completions import complete_with
 from uet.transport.features import DEFERS, OPCODES
@@ -101,13 +101,13 @@ def fits_message(packet: Any, ses: Any) -> bool:
     return end == length if packet["detail"] & EOM else end < length
 
 
-@rare_kernel
+@kernel
 def move_code(what: int) -> int:
     """Return the result of `serve` that makes `receive` return `what`."""
     return -10 - what
 
 
-@rare_kernel
+@kernel
 def respond(e: Any, pdc: int, slot: int, number: int, code: int, where: int, modified: int, data_bytes: int) -> int:
     """Save a response to a packet and have its ACK sent at once; returns its row, -1 if there is no room."""
     packet = packet_at(e, slot)
@@ -125,13 +125,13 @@ def respond(e: Any, pdc: int, slot: int, number: int, code: int, where: int, mod
     return row
 
 
-@rare_kernel
+@kernel
 def _refuse(e: Any, pdc: int, slot: int, number: int, code: int) -> int:
     """Answer a request with an error; its payload is not placed."""
     return NO_GTD if respond(e, pdc, slot, number, code, 0, 0, 0) < 0 else DONE
 
 
-@rare_kernel
+@kernel
 def serve(e: Any, pdc: int, slot: int, number: int, now: int) -> int:
     """Carry out a new request packet, as far as that is the engine's part."""
     packet = packet_at(e, slot)
@@ -164,7 +164,7 @@ def serve(e: Any, pdc: int, slot: int, number: int, now: int) -> int:
     return _serve_send(e, pdc, slot, number, now)
 
 
-@rare_kernel
+@kernel
 def check_memory(e: Any, slot: int, idempotent: int) -> int:
     """Return OK or the return code that refuses a WRITE, READ or atomic; fills MOVE with the memory concerned."""
     packet, move = packet_at(e, slot), move_at(e, 0)
@@ -186,7 +186,7 @@ def check_memory(e: Any, slot: int, idempotent: int) -> int:
     return OK if opcode <= OP_READ else _check_atomic(packet, s, offset)
 
 
-@rare_kernel
+@kernel
 def _check_atomic(packet: Any, s: Any, offset: int) -> int:
     """Return OK or the return code that refuses an atomic operation by its operation, type, size or address."""
     op, kind = np.int64(s["atomic_op"]), np.int64(s["atomic_type"])
@@ -203,7 +203,7 @@ def _check_atomic(packet: Any, s: Any, offset: int) -> int:
     return UNALIGNED if offset % size else OK
 
 
-@rare_kernel
+@kernel
 def _serve_memory(e: Any, pdc: int, slot: int, number: int, now: int) -> int:
     """Serve a WRITE, READ or atomic."""
     packet, move, settings = packet_at(e, slot), move_at(e, 0), settings_at(e, 0)
@@ -225,7 +225,7 @@ def _serve_memory(e: Any, pdc: int, slot: int, number: int, now: int) -> int:
     return _serve_write(e, pdc, slot, number, now)
 
 
-@rare_kernel
+@kernel
 def _serve_write(e: Any, pdc: int, slot: int, number: int, now: int) -> int:
     """Serve a WRITE or an atomic that fetches nothing; immediate data and responses wait for its last packet."""
     packet, move = packet_at(e, slot), move_at(e, 0)
@@ -263,7 +263,7 @@ def _serve_write(e: Any, pdc: int, slot: int, number: int, now: int) -> int:
     return what
 
 
-@rare_kernel
+@kernel
 def _box_for(e: Any, pdc: int, slot: int, now: int) -> int:
     """Return the box of a send's packet, its fields filled on first sight; -1 if no row is left.
 
@@ -299,7 +299,7 @@ def _box_for(e: Any, pdc: int, slot: int, now: int) -> int:
     return box
 
 
-@rare_kernel
+@kernel
 def _take_over(e: Any, box: int, deferred: int) -> bool:
     """Let a message that is sent again have the receive that its deferred box was given; False if there is none."""
     if deferred < 0 or deferred >= e["n_inbox"]:
@@ -312,7 +312,7 @@ def _take_over(e: Any, box: int, deferred: int) -> bool:
     return True
 
 
-@rare_kernel
+@kernel
 def _serve_send(e: Any, pdc: int, slot: int, number: int, now: int) -> int:
     """Serve a packet of a send of any kind at an endpoint that matches messages with receives."""
     packet, move = packet_at(e, slot), move_at(e, 0)
@@ -355,7 +355,7 @@ def _serve_send(e: Any, pdc: int, slot: int, number: int, now: int) -> int:
     return move_code(what)
 
 
-@rare_kernel
+@kernel
 def _defer(e: Any, pdc: int, slot: int, number: int, box: int, first: bool, last: bool) -> int:
     """Say that a message has no receive yet and is to be sent again when asked for; what came of it is dropped.
 

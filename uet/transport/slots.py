@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from uet.base.jit import copy_bytes, kernel, rare_kernel
+from uet.base.jit import copy_bytes, kernel
 from uet.transport.record import PACKET, SES
 from uet.transport.state import core_at, endpoint_at, packet_at, slot_at
 
@@ -42,7 +42,7 @@ def slot_ses(e: Any, slot: int) -> int:
     return e["n_message"] + e["n_saved"] + slot
 
 
-@rare_kernel
+@kernel
 def copy_slot(e: Any, slot: int) -> int:
     """Return the slot of a copy of a packet, with SES fields of its own if the packet has; -1 if all are in use."""
     twin = take_slot(e)

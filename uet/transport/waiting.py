@@ -10,14 +10,14 @@ from typing import Any
 
 import numpy as np
 
-from uet.base.jit import rare_kernel
+from uet.base.jit import kernel
 from uet.transport.completions import complete_message
 from uet.transport.inbox import end_fetch
 from uet.transport.pools import is_own
 from uet.transport.state import WAITS_ANSWER, WAITS_NOTHING, WAITS_READ, endpoint_at, message_at, pdc_at, ses_at
 
 
-@rare_kernel
+@kernel
 def wait_for(e: Any, pdc: int, row: int, what: int) -> None:
     """Append a message to the list of those that wait alike."""
     p, m = pdc_at(e, pdc), message_at(e, row)
@@ -34,7 +34,7 @@ def wait_for(e: Any, pdc: int, row: int, what: int) -> None:
     message_at(e, last)["next_waiting"] = row
 
 
-@rare_kernel
+@kernel
 def stop_waiting(e: Any, row: int) -> None:
     """Take a message out of the list it waits in."""
     m = message_at(e, row)
@@ -55,7 +55,7 @@ def stop_waiting(e: Any, row: int) -> None:
     m["waits"] = WAITS_NOTHING
 
 
-@rare_kernel
+@kernel
 def _forget_rendezvous(e: Any, row: int) -> None:
     """Take a message out of its endpoint's list of rendezvous messages to be read."""
     m = message_at(e, row)
@@ -71,7 +71,7 @@ def _forget_rendezvous(e: Any, row: int) -> None:
         message_at(e, before)["serves"] = m["serves"]
 
 
-@rare_kernel
+@kernel
 def satisfied(e: Any, row: int, now: int) -> None:
     """End the wait of a message; it is complete if its packets are acknowledged too."""
     m = message_at(e, row)
@@ -84,7 +84,7 @@ def satisfied(e: Any, row: int, now: int) -> None:
         complete_message(e, row, now)
 
 
-@rare_kernel
+@kernel
 def waiting_message(e: Any, pdc: int, number: int) -> int:
     """Return the message of a PDC that packet `number` belongs to and that is not complete, -1 if there is none."""
     p = pdc_at(e, pdc)
@@ -98,7 +98,7 @@ def waiting_message(e: Any, pdc: int, number: int) -> int:
     return -1
 
 
-@rare_kernel
+@kernel
 def reading_message(e: Any, pdc: int, message_id: int) -> int:
     """Return the message of a PDC that waits for data and has this identifier, -1 if there is none."""
     p = pdc_at(e, pdc)

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from uet.base.jit import kernel, rare_kernel
+from uet.base.jit import kernel
 from uet.transport.record import NextHeader, PdsType, SesFlag
 from uet.transport.wire.codec import decode, encode
 from uet.transport.wire.memory import load8, load32, load64, store8, store32, store64
@@ -42,7 +42,7 @@ def extension_bytes(packet: Any, ses: Any) -> int:
     return 0 if size == RENDEZVOUS_BYTES and next_hdr != _STD else size
 
 
-@rare_kernel
+@kernel
 def encode_whole(packet: Any, ses: Any, out: int, room: int) -> int:
     """Write all headers of a packet, the extension included; returns their bytes or a `Refusal`."""
     n = encode(packet, ses, out, room)
@@ -65,7 +65,7 @@ def encode_whole(packet: Any, ses: Any, out: int, room: int) -> int:
     return n + size
 
 
-@rare_kernel
+@kernel
 def decode_whole(data: int, length: int, original: int, packet: Any, ses: Any) -> int:
     """Read all headers of a packet as `codec.decode` does, the extension included; returns where the payload begins.
 
