@@ -129,6 +129,19 @@ def test_simulate_leaves_a_run_folder(capsys: Capture, tmp_path: Path) -> None:
     assert json.loads((out / "manifest.json").read_text())["digests"] == manifest["digests"]
 
 
+def test_simulate_takes_failures_whole_packets_and_unfinished_flows(capsys: Capture) -> None:
+    command = ["simulate", "permutation:size=64KiB", "--on", "fat-tree:hosts=32,radix=8,levels=2"]
+    whole = ask_json(capsys, *command)
+    slowed = ask_json(capsys, *command, "--fail", "link leaf0-spine1 rate=20Gbps")
+    assert slowed["finished"] == 32 and slowed["fct_us"]["max"] > whole["fct_us"]["max"]
+    smaller = ask_json(capsys, *command, "--packet-bytes", str(2048 + int(whole["settings"]["mtu.overhead_bytes"])))
+    assert smaller["settings"]["mtu.payload_bytes"] == 2048
+    cut = ask_json(capsys, *command, "--end", "2us", "--allow-unfinished")
+    assert cut["status"] == "unfinished" and cut["finished"] < 32
+    assert run([*command, "--payload", "2048", "--packet-bytes", "2174"]) == 2
+    assert "give one of them" in capsys.readouterr().err
+
+
 def test_simulate_tells_people_the_same(capsys: Capture, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("UET_SEED", "7")
     text = ask_text(capsys, "simulate", "permutation:size=16KiB", "--on", SMALL, "--quiet")

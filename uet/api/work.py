@@ -59,6 +59,8 @@ def simulate(
     lb: str = "mixed",
     fail: str = "",
     end_ps: int | None = None,
+    allow_unfinished: bool = False,
+    packet_bytes: int | None = None,
     wire: bool = False,
     out: str | Path | None = None,
     force: bool = False,
@@ -71,9 +73,10 @@ def simulate(
     and .topo files htsim, else uet-1.0); `transport` is `uet`, or `roce` for what it replaces (go-back-N on
     one path, DCQCN, no trimming); `cc` [nscc; dcqcn for roce] and `lb` name the congestion controller (`nscc`, `rccc`,
     `nscc+rccc`, ...) and the load balancer, or a file of one's own (path.py:Name); `fail` are parts that are down
-    or slow from the beginning (flow; see `topologies.failures`), of several planes the one that lost most is
-    simulated; `end_ps` ends the simulated time early; `wire` passes every packet through its bytes, which is
-    slower and changes nothing else; `out` asks for a run folder; `say` is called with remarks on progress. An
+    or slow from the beginning (see `topologies.failures`), of several planes the one that lost most is
+    simulated; `end_ps` ends the simulated time early, which is a problem unless `allow_unfinished`; `packet_bytes`
+    sets the payload by what a full packet has with all headers; `wire` passes every packet through its bytes, which
+    is slower and changes nothing else; `out` asks for a run folder; `say` is called with remarks on progress. An
     unfinished run is returned with its `problem`.
     Raises BadInput before any work for whatever is wrong in the arguments.
     """
@@ -82,19 +85,24 @@ def simulate(
     from uet.api.jobs_spec import is_jobs_file, merged, read_jobs
     from uet.api.settings import checked_settings
     from uet.base.runs import RunFolder
+    from uet.transport.settings import chosen as settle
     from uet.transport.settings import transport_switches
 
     values = transport_switches(transport) | checked_settings(settings or {})
     files_of_htsim = str(work).lower().endswith(".cm") or str(on).lower().endswith(".topo")
     chosen = profile or ("htsim" if files_of_htsim else "uet-1.0")
+    if packet_bytes is not None:
+        values["mtu.payload_bytes"] = packet_bytes - settle(chosen, values, others=values)["mtu.overhead_bytes"]
     if backend == "packet":
         cc = cc or ("dcqcn" if transport == "roce" else "nscc")
-    options = _options(backend, chosen, cc, lb, seed, values, end_ps, wire, fail)
+    options = _options(backend, chosen, cc, lb, seed, values, end_ps, wire)
     fabric = _left(build(on), fail, seed)
     jobs = read_jobs(work, fabric.n_hosts, seed) if is_jobs_file(work) else None
     todo, owner = (_todo(work, backend, fabric.n_hosts, seed), None) if jobs is None else merged(jobs)
     folder = None if out is None else RunFolder(out, "simulate", seed, chosen, force)
     run = run_schedule(fabric, todo, options, say)
+    if allow_unfinished and run.summary["status"] == "unfinished":
+        run = replace(run, problem=None)
     if jobs is not None and owner is not None:
         run.summary["jobs"] = job_times(fabric, jobs, owner, options, run, say)
     if folder is None:
@@ -117,7 +125,7 @@ def simulate(
 
 def _options(
     backend: str, profile: str, cc: str | None, lb: str, seed: int, values: dict[str, float], end_ps: int | None,
-    wire: bool, fail: str,
+    wire: bool,
 ) -> Options:  # fmt: skip
     """Return the settings of a backend. Raises BadInput for unknown names and what the backend does not do."""
     from emulation.flow.options import FlowSettings
@@ -132,8 +140,6 @@ def _options(
         if cc is not None or wire:
             raise BadInput("the flow backend has no congestion controllers and no bytes; leave out cc and wire")
         return FlowSettings(profile, lb, seed, values, end_ps)
-    if fail:
-        raise BadInput("failures are for the flow backend here; leave out fail, or choose backend flow")
     controller = cc or "nscc"
     load("controller", controller)
     load("balancer", lb)

@@ -48,13 +48,6 @@ def kernel(function: Any) -> Any:
     return compile_late(function, nogil=True, error_model="numpy", no_cfunc_wrapper=True) if JIT else function
 
 
-def hot_kernel(function: Any) -> Any:
-    """Compile as `kernel` does and inline into every caller: for the few that run several times a packet."""
-    if not JIT:
-        return function
-    return compile_late(function, nogil=True, error_model="numpy", no_cfunc_wrapper=True, forceinline=True)
-
-
 def _make_prefetch() -> Any:
     if not JIT:
         return lambda address: None

@@ -20,9 +20,10 @@ _OWN = ", or one of your own as FILE.py:NAME."
 
 BACKENDS = {
     "packet": (
-        "fabric", "transport", "cc", "lb", "profile", "payload", "no_trim", "pfc", "tss", "wire", "end", "settings",
+        "fabric", "transport", "cc", "lb", "profile", "payload", "packet_bytes", "no_trim", "pfc", "tss", "wire", "end",
+        "allow_unfinished", "settings", "fail",
     ),
-    "flow": ("fabric", "lb", "profile", "payload", "end", "settings", "fail"),
+    "flow": ("fabric", "lb", "profile", "payload", "packet_bytes", "end", "allow_unfinished", "settings", "fail"),
     "loggops": ("loggops", "ranks", "reduce_ps_per_byte"),
 }  # fmt: skip
 """Parameters that not every backend honours."""
@@ -68,18 +69,26 @@ BACKENDS = {
     "--profile", metavar="NAME", help="Set of defaults: uet-1.0 or htsim [uet-1.0; htsim for .cm and .topo files]."
 )
 @click.option("--payload", type=click.IntRange(1), metavar="BYTES", help="Short for --set mtu.payload_bytes=BYTES.")
+@click.option(
+    "--packet-bytes",
+    type=click.IntRange(1),
+    metavar="BYTES",
+    help="A full packet with all headers, instead of --payload.",
+)
 @click.option("--no-trim", is_flag=True, help="Short for --set trim.enabled=0.")
 @click.option("--pfc", is_flag=True, help="Pause senders instead of trimming: short for --set pfc.enabled=1.")
 @click.option("--tss", is_flag=True, help="Secure all packets, with --wire for real: short for --set tss.enabled=1.")
 @click.option("--wire", is_flag=True, help="Pass every packet through its bytes: slower, the same result.")
 @click.option("--end", metavar="TIME", help="Stop at this simulated time, such as 5ms.")
+@click.option("--allow-unfinished", is_flag=True, help="Exit with 0 although flows are unfinished at --end.")
 @shared("fail", "json", "out", "seed", "set", "quiet", "force", "verbose")
 @click.pass_context
 def simulate(
     ctx: click.Context, work: str, backend: str, fabric: str | None, loggops: str, ranks: int | None,
     reduce_ps_per_byte: float, transport: str, cc: str | None, lb: str, profile: str | None, payload: int | None,
-    no_trim: bool, pfc: bool, tss: bool, wire: bool, end: str | None, fail: str, as_json: bool, out: str | None,
-    seed: int, settings: tuple[str, ...], quiet: bool, force: bool, verbose: bool,
+    packet_bytes: int | None, no_trim: bool, pfc: bool, tss: bool, wire: bool, end: str | None, allow_unfinished: bool,
+    fail: str, as_json: bool, out: str | None, seed: int, settings: tuple[str, ...], quiet: bool, force: bool,
+    verbose: bool,
 ) -> None:  # fmt: skip
     """Run a workload on a fabric, packet by packet, at flow level, or message by message.
 
@@ -87,7 +96,7 @@ def simulate(
     or a file (.goal, .bin, .cm, .yaml, .json), also one of several jobs (see 'uet workload merge'), which are
     then run alone too, for their slowdown. The packet and flow backends need --on; one plane of that fabric is
     simulated and carries all of WORK's bytes. The flow backend takes messages for fluids that share the links
-    max-min fairly, for fabrics of 100,000 hosts; it takes --fail. The loggops backend computes exactly what
+    max-min fairly, for fabrics of 100,000 hosts. The loggops backend computes exactly what
     LogGOPSim does.
     """
     import uet
@@ -99,6 +108,8 @@ def simulate(
     if fabric is None:
         raise BadInput(f"the {backend} backend runs on a fabric; name it with --on SPEC, or choose --backend loggops")
     values = parse_settings(settings)
+    if payload is not None and packet_bytes is not None:
+        raise BadInput("--payload and --packet-bytes say the same; give one of them")
     if payload is not None:
         values["mtu.payload_bytes"] = str(payload)
     if no_trim:
@@ -110,8 +121,8 @@ def simulate(
     end_ps = None if end is None else parse_time_ps(end)
     arguments: dict[str, Any] = {
         "backend": backend, "seed": seed, "settings": values, "profile": profile, "transport": transport, "cc": cc,
-        "lb": lb, "fail": fail,
-        "end_ps": end_ps, "wire": wire, "out": out, "force": force,
+        "lb": lb, "fail": fail, "end_ps": end_ps, "allow_unfinished": allow_unfinished,
+        "packet_bytes": packet_bytes, "wire": wire, "out": out, "force": force,
     }  # fmt: skip
     with working(quiet, verbose) as say:
         run = uet.simulate(work, fabric, say=say, **arguments)
