@@ -55,13 +55,6 @@ def rounds(n: int) -> int:
     return (n - 1).bit_length()
 
 
-def check_power_of_two(name: str, n: int, others: str) -> None:
-    """Raise BadInput unless n is a power of two."""
-    if n & (n - 1):
-        low = 1 << (n.bit_length() - 1)
-        raise BadInput(f"{name} needs a power of two of ranks, not {n}; use {others}, or {low} or {2 * low} ranks")
-
-
 def grid_of(n: int, grid: tuple[int, ...] | None, dimensions: int | None = None) -> tuple[int, ...]:
     """Return the sides of the grid that holds n ranks, the first dimension fastest; by default the most square one.
 

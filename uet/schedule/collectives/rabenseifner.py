@@ -3,7 +3,8 @@
 Rabenseifner 2004, "Optimization of collective reduction operations"; Thakur, Rabenseifner, Gropp 2005,
 sections 4.3 and 4.4. With p the largest power of two up to n:
 
-    reducescatter   log2 n steps, (n - 1)/n D bytes sent per rank; powers of two only
+    reducescatter   log2 p steps, (n - 1)/n D bytes sent per rank; if n is no power of two, up to two steps
+                    more and D bytes sent by those that stand aside
     allreduce       halving, then recursive doubling: 2 log2 p steps, 2 (p - 1)/p D bytes sent per rank;
                     if n is no power of two, two steps and up to D bytes more
 """
@@ -13,7 +14,7 @@ from __future__ import annotations
 import numpy as np
 
 from uet.schedule.collectives.fold import Fold
-from uet.schedule.collectives.pieces import blocks, check_power_of_two, rounds
+from uet.schedule.collectives.pieces import blocks, rounds
 from uet.schedule.collectives.recursive_doubling import add_doubling_allgather
 from uet.schedule.model import SCRATCH, Index, Schedule, ScheduleBuilder
 
@@ -31,11 +32,15 @@ def allreduce(n_ranks: int, size_bytes: int, dtype: str = "float32") -> Schedule
 
 
 def reducescatter(n_ranks: int, size_bytes: int, dtype: str = "float32") -> Schedule:
-    """Return the schedule that leaves the sum of block r at rank r. Raises BadInput unless n is a power of two."""
-    check_power_of_two("reducescatter by recursive halving", n_ranks, "ring or pairwise")
+    """Return the schedule that leaves the sum of block r at rank r."""
     offsets = blocks(size_bytes, n_ranks, dtype)
-    builder = ScheduleBuilder("reducescatter recursive halving", n_ranks, size_bytes, 0, dtype, "reducescatter")
-    _halve(builder, np.arange(n_ranks), offsets, np.full(n_ranks, -1, np.int64))
+    fold = Fold(n_ranks)
+    scratch_bytes = size_bytes if fold.extra_steps else 0
+    builder = ScheduleBuilder(
+        "reducescatter recursive halving", n_ranks, size_bytes, scratch_bytes, dtype, "reducescatter"
+    )
+    reduced = _halve(builder, fold.ranks, fold.together(offsets), fold.fold(builder, size_bytes, 0))
+    fold.unfold(builder, np.diff(offsets)[fold.aside], (reduced,), offsets[fold.aside])
     return builder.build()
 
 

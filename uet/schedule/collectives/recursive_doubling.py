@@ -3,7 +3,8 @@
 Thakur, Rabenseifner, Gropp 2005, sections 4.1 and 4.4. With p the largest power of two up to n:
 
     allreduce   log2 p steps, D bytes sent per rank and step; two steps more if n is no power of two
-    allgather   log2 n steps, (n - 1)/n D bytes sent per rank; powers of two only
+    allgather   log2 p steps, (n - 1)/n D bytes received per rank; if n is no power of two, up to two steps
+                more and D bytes received by those that stand aside
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from __future__ import annotations
 import numpy as np
 
 from uet.schedule.collectives.fold import Fold
-from uet.schedule.collectives.pieces import blocks, check_power_of_two, rounds
+from uet.schedule.collectives.pieces import blocks, rounds
 from uet.schedule.model import SCRATCH, Index, Schedule, ScheduleBuilder
 
 
@@ -41,11 +42,13 @@ def allreduce(n_ranks: int, size_bytes: int, dtype: str = "float32") -> Schedule
 
 
 def allgather(n_ranks: int, size_bytes: int, dtype: str = "float32") -> Schedule:
-    """Return the exchange of all blocks gathered so far. Raises BadInput unless n is a power of two."""
-    check_power_of_two("allgather by recursive doubling", n_ranks, "ring or bruck")
+    """Return the exchange of all blocks gathered so far."""
     offsets = blocks(size_bytes, n_ranks, dtype)
+    fold = Fold(n_ranks)
     builder = ScheduleBuilder("allgather recursive doubling", n_ranks, size_bytes, 0, dtype, "allgather")
-    add_doubling_allgather(builder, np.arange(n_ranks), offsets, (), first_tag=0)
+    ready = fold.collect(builder, offsets)
+    whole = add_doubling_allgather(builder, fold.ranks, fold.together(offsets), (ready,), first_tag=0)
+    fold.unfold(builder, size_bytes, whole)
     return builder.build()
 
 
