@@ -1,0 +1,1 @@
+"""What compression does to communication: sparse and quantized collectives, smaller messages of a schedule."""
