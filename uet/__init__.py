@@ -45,6 +45,7 @@ if TYPE_CHECKING:
     from uet.api.traces import import_workload, record_workload
     from uet.api.tradeoff import tradeoff
     from uet.api.training import make_llm, make_pipeline
+    from uet.api.transforms import transform_workload
     from uet.api.work import simulate
 
 __all__ = [
@@ -95,6 +96,7 @@ __all__ = [
     "sweep",
     "tour",
     "tradeoff",
+    "transform_workload",
     "verify",
 ]
 

@@ -10,6 +10,7 @@ first used, so that importing `uet` costs nothing.
     bandwidth   bandwidth draw_profile
     schedules   show_workload list_algorithms make_collective convert_workload check_workload merge_workloads
     traces      import_workload record_workload
+    transforms  transform_workload
     training    make_llm make_pipeline
     work        simulate
     messages    simulate_loggops
@@ -76,6 +77,7 @@ FUNCTIONS = {
     "sweep": "uet.api.sweep",
     "tour": "uet.api.touring",
     "tradeoff": "uet.api.tradeoff",
+    "transform_workload": "uet.api.transforms",
     "verify": "uet.api.design",
 }
 """Public function -> module that defines it."""

@@ -12,6 +12,7 @@ from uet.cli.options import parse_settings, shared
 from uet.cli.output import finish, print_facts, print_table, working
 from uet.cli.workload_trace import import_trace, record_trace
 from uet.cli.workload_training import llm, pipeline
+from uet.cli.workload_transform import transform
 
 if TYPE_CHECKING:
     from uet.api.schedules import Workload
@@ -27,6 +28,7 @@ def workload() -> None:
 
 workload.add_command(import_trace)
 workload.add_command(record_trace)
+workload.add_command(transform)
 
 
 @workload.command()

@@ -85,7 +85,11 @@ class Coding:
         if self.bits is None:
             return values.astype(WORDS[self.word_bytes]).view(np.uint8)
         most = 2 ** (self.bits - 1) - 1
-        scales = np.maximum.reduceat(np.abs(values), np.arange(0, len(values), self.bucket)) / most if len(values) else values
+        scales = (
+            np.maximum.reduceat(np.abs(values), np.arange(0, len(values), self.bucket)) / most
+            if len(values)
+            else values
+        )
         wide = np.repeat(np.where(scales > 0, scales, 1), self.bucket)[: len(values)]
         codes = (np.rint(values / wide).astype(np.int64) + most).astype(np.uint32)
         places = np.arange(self.bits, dtype=np.uint32)

@@ -15,7 +15,7 @@ from emulation.memory.move import MoveSettings, move
 from emulation.workloads.transforms.coding import Bytes
 from uet.schedule.collectives.pieces import rounds as rounds_to_reach
 from uet.schedule.execute import Buffers
-from uet.schedule.model import CALC, RECV, Index, Schedule, ScheduleBuilder
+from uet.schedule.model import Index, Schedule, ScheduleBuilder
 
 Message = tuple[int, int, Bytes]
 """Source, target and payload."""
@@ -67,8 +67,9 @@ class MemoryExchange(Exchange):
     def _carry(self, messages: Sequence[Message]) -> dict[tuple[int, int], Bytes]:
         if not messages:
             return {}
-        out_at, in_at = _side_by_side([a for a, _, _ in messages], messages), _side_by_side(
-            [b for _, b, _ in messages], messages
+        out_at, in_at = (
+            _side_by_side([a for a, _, _ in messages], messages),
+            _side_by_side([b for _, b, _ in messages], messages),
         )
         room = max(at + len(data) for at, (_, _, data) in zip((*out_at, *in_at), (*messages, *messages), strict=True))
         builder = ScheduleBuilder("exchange", self.n_ranks, room, room)
@@ -139,8 +140,14 @@ def schedule_of(name: str, n_ranks: int, rounds: Sequence[Round]) -> Schedule:
     builder = ScheduleBuilder(name, n_ranks, most, most)
     ready = np.full(n_ranks, -1, np.int64)
     for tag, step in enumerate(rounds):
-        sends, recvs = builder.transfer(
-            step.source, step.target, step.bytes, to_buffer=1, tag=tag, after=(ready[step.source],), where=step.bytes > 0
+        _, recvs = builder.transfer(
+            step.source,
+            step.target,
+            step.bytes,
+            to_buffer=1,
+            tag=tag,
+            after=(ready[step.source],),
+            where=step.bytes > 0,
         )
         ready = builder.calc(np.arange(n_ranks), 0, after=(ready, *_by_rank(step.target, recvs, n_ranks)))
     return builder.build()

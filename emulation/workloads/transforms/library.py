@@ -31,8 +31,10 @@ def compressed_allreduce(
     if density is None:
         if algorithm not in (None, "quantized"):
             raise BadInput(f"algorithm '{algorithm}' is for sparse vectors; say how sparse they are with topk")
-        return schedule_of("allreduce quantized", n_ranks, quantized.rounds(n_ranks, n, coding)), "quantized", (
-            quantized.FORMULA
+        return (
+            schedule_of("allreduce quantized", n_ranks, quantized.rounds(n_ranks, n, coding)),
+            "quantized",
+            (quantized.FORMULA),
         )
     name = algorithm or next(iter(SPARSE))
     if name not in SPARSE:
@@ -40,4 +42,8 @@ def compressed_allreduce(
     if not 0 < density <= 1:
         raise BadInput(f"topk={density} is no share of the elements; use more than 0 and at most 1, such as 0.01")
     module = SPARSE[name]
-    return schedule_of(f"allreduce {name}", n_ranks, module.rounds(n_ranks, n, up(density * n), coding)), name, module.FORMULA
+    return (
+        schedule_of(f"allreduce {name}", n_ranks, module.rounds(n_ranks, n, up(density * n), coding)),
+        name,
+        module.FORMULA,
+    )

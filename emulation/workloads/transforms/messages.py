@@ -15,13 +15,20 @@ from emulation.workloads.transforms.coding import Coding
 from uet.base.errors import BadInput
 from uet.schedule.model import RECV, SEND, Index, Schedule
 
+SHRINK_FORMULA = (
+    "every message: dense(v), or min(dense(v), pairs(d v)) with density d, for its v values left by pruning"
+)
+
+
+_PLAIN = Coding()
+
 
 @dataclass(frozen=True)
 class Shrink:
     """What happens to messages of at least `least_bytes` with values of `word_bytes`."""
 
     word_bytes: int = 4
-    coding: Coding = Coding()
+    coding: Coding = _PLAIN
     density: float = 1.0
     pruned: float = 0.0
     least_bytes: int = 1

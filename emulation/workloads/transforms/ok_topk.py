@@ -24,8 +24,7 @@ COUNT_BYTES = 4
 IMBALANCE = 4
 
 FORMULA = (
-    "2 (P - 1) pairs(k / P) + 4 (P - 1) bytes sent per rank, up to 3 (P - 1) pairs(k "
-    "/ P) where elements are dealt out"
+    "2 (P - 1) pairs(k / P) + 4 (P - 1) bytes sent per rank, up to 3 (P - 1) pairs(k / P) where elements are dealt out"
 )
 
 

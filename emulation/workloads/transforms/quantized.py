@@ -24,10 +24,10 @@ def allreduce(vectors: list[Values], coding: Coding, exchange: Exchange) -> Valu
     others = [(r, (r + d) % n_ranks) for r in range(n_ranks) for d in range(1, n_ranks)]
     arrived = exchange([(r, j, coding.encode(pieces[r][j])) for r, j in others])
     sizes = np.diff(edges).tolist()
-    sums = []
+    sums: list[Values] = []
     for j in range(n_ranks):
         came = [coding.decode(arrived[r, j], sizes[j]) for r in range(n_ranks) if r != j]
-        sums.append(np.sum([pieces[j][j], *came], axis=0, dtype=np.float32))
+        sums.append(np.stack([pieces[j][j], *came]).sum(axis=0, dtype=np.float32))
     gathered = allgather([coding.encode(s) for s in sums], exchange)
     return np.concatenate([coding.decode(data, m) for data, m in zip(gathered, sizes, strict=True)])
 

@@ -11,7 +11,7 @@ import numpy as np
 
 from emulation.workloads.transforms.coding import Bytes, Coding, Sparse, add, fill_in
 from emulation.workloads.transforms.exchange import Exchange, Round
-from uet.schedule.collectives.pieces import check_power_of_two
+from uet.base.errors import BadInput
 from uet.schedule.collectives.pieces import rounds as rounds_to_reach
 
 FORMULA = "sum over i < log2 P of min(pairs(n (1 - (1 - k/n)**(2**i))), dense(n)) bytes sent per rank"
@@ -19,12 +19,17 @@ FORMULA = "sum over i < log2 P of min(pairs(n (1 - (1 - k/n)**(2**i))), dense(n)
 
 def allreduce(parts: list[Sparse], n: int, coding: Coding, exchange: Exchange) -> Sparse:
     """Return the sum of the sparse vectors of all ranks, as rank 0 has it. Raises BadInput unless P is a power of 2."""
-    check_power_of_two("recursive doubling", len(parts), "sparcml-split")
+    _check_ranks(len(parts))
     sums = list(parts)
     for k in range(rounds_to_reach(len(parts))):
         arrived = exchange([(r, r ^ 2**k, smallest(sums[r], n, coding)) for r in range(len(parts))])
         sums = [add([sums[r], either(arrived[r ^ 2**k, r], n, coding)]) for r in range(len(parts))]
     return sums[0]
+
+
+def _check_ranks(n_ranks: int) -> None:
+    if n_ranks & (n_ranks - 1):
+        raise BadInput(f"sparcml-doubling needs a power of two of ranks, not {n_ranks}; use sparcml-split or ok-topk")
 
 
 def smallest(part: Sparse, n: int, coding: Coding, start: int = 0) -> Bytes:
@@ -43,7 +48,7 @@ def either(data: Bytes, n: int, coding: Coding, start: int = 0) -> Sparse:
 
 def rounds(n_ranks: int, n: int, k: int, coding: Coding) -> list[Round]:
     """Return the rounds for k random elements of n per rank."""
-    check_power_of_two("recursive doubling", n_ranks, "sparcml-split")
+    _check_ranks(n_ranks)
     ranks = np.arange(n_ranks)
     found = []
     for i in range(rounds_to_reach(n_ranks)):

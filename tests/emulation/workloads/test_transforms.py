@@ -16,7 +16,6 @@ from emulation.workloads.transforms.coding import Coding, Sparse, Values, add, f
 from emulation.workloads.transforms.exchange import Exchange, MemoryExchange, schedule_of
 from emulation.workloads.transforms.library import SPARSE, compressed_allreduce
 from emulation.workloads.transforms.messages import Shrink, shrink
-from emulation.workloads.transforms.weights import weight_bits
 from uet.base.errors import BadInput
 from uet.schedule.check import problems
 from uet.schedule.cost import volumes
@@ -96,7 +95,10 @@ def test_quantized_bytes_equal_the_formula_and_errors_stay_within_the_step(bits:
     most = 2 ** (bits - 1) - 1
     wanted = np.sum(gradients, axis=0)
     step = max(np.abs(g).max() for g in gradients) / most
-    assert np.abs(found - wanted).max() <= n_ranks * step / 2 + (np.abs(wanted).max() + n_ranks * step / 2) / most / 2 + 1e-5
+    assert (
+        np.abs(found - wanted).max()
+        <= n_ranks * step / 2 + (np.abs(wanted).max() + n_ranks * step / 2) / most / 2 + 1e-5
+    )
 
 
 @given(
@@ -121,7 +123,9 @@ def test_values_come_back_as_near_as_their_bits_allow(
 def test_a_sum_of_random_sparse_vectors_fills_in_as_the_formula_says() -> None:
     rng = np.random.default_rng(1)
     n, k = 20_000, 400
-    parts = [Sparse(np.sort(rng.choice(n, k, replace=False)).astype(np.int32), np.ones(k, np.float32)) for _ in range(16)]
+    parts = [
+        Sparse(np.sort(rng.choice(n, k, replace=False)).astype(np.int32), np.ones(k, np.float32)) for _ in range(16)
+    ]
     for count in (1, 2, 8, 16):
         assert len(add(parts[:count]).indices) == pytest.approx(fill_in(n, k, count), rel=0.01)
     spread = [Sparse(p.indices, rng.standard_normal(k).astype(np.float32)) for p in parts]  # no ties for Ok-Topk
@@ -147,9 +151,14 @@ def test_volumes_of_the_closed_forms() -> None:
     assert dense[0] == 63 * (8 * n // 2 + 4 * n) // 64  # the sums are sent dense: (2 k + n) (P - 1) / P words
 
 
-@pytest.mark.parametrize("make", [lambda: compressed_allreduce(4, 100, Coding(bits=4))[0],
-                                  lambda: compressed_allreduce(5, 1000, WORDS, 0.1)[0],
-                                  lambda: shrink(build_work("allreduce:size=1MiB", 4), Shrink(density=0.1))])  # fmt: skip
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda: compressed_allreduce(4, 100, Coding(bits=4))[0],
+        lambda: compressed_allreduce(5, 1000, WORDS, 0.1)[0],
+        lambda: shrink(build_work("allreduce:size=1MiB", 4), Shrink(density=0.1)),
+    ],
+)
 def test_schedules_can_be_done(make: Callable[[], Any]) -> None:
     assert problems(make()) == []
 
@@ -160,7 +169,8 @@ def test_messages_shrink_by_the_formula() -> None:
     assert Shrink(2, Coding(2), density=0.01).bytes_of(2000) == 10 * (4 + 2)
     assert Shrink(2, Coding(2), density=0.9).bytes_of(2000) == 2000  # pairs would be longer
     assert Shrink(4, Coding(4), pruned=0.5).bytes_of(4000) == 2000
-    assert Shrink(4, Coding(4, 4, 64), density=0.25, pruned=0.2).bytes_of(4000) == 200 * 4 + 100 + 4 * 4
+    assert Shrink(4, Coding(4, 4, 64), density=0.05, pruned=0.2).bytes_of(4000) == 40 * 4 + 20 + 4
+    assert Shrink(4, Coding(4, 4, 64), density=0.25, pruned=0.2).bytes_of(4000) == 400 + 4 * 13  # dense is shorter
     assert Shrink(4, Coding(4), density=0.1, least_bytes=5000).bytes_of(4999) == 4999
     work = build_work("alltoall:size=64KiB", 8)
     small = shrink(work, Shrink(4, Coding(bits=8, bucket=1024)))
@@ -168,16 +178,12 @@ def test_messages_shrink_by_the_formula() -> None:
     assert len(small.operations) == len(work.operations)
 
 
-def test_weights_of_gptq_and_spqr() -> None:
-    assert weight_bits(4, 128) == 4 + 20 / 128
-    assert weight_bits(3, 16, scale_bits=3, outliers=0.01) == pytest.approx(3 + 6 / 16 + 0.32)
-
-
 def test_what_makes_no_sense_is_refused() -> None:
     for wrong in (
         lambda: Coding(3), lambda: Coding(bits=1), lambda: Coding(bucket=0), lambda: Shrink(density=0),
-        lambda: Shrink(pruned=1), lambda: compressed_allreduce(4, 10, WORDS, 2.0), lambda: weight_bits(0),
-        lambda: compressed_allreduce(4, 10, WORDS, 0.1, "best"), lambda: compressed_allreduce(4, 10, WORDS, None, "ok-topk"),
+        lambda: Shrink(pruned=1), lambda: compressed_allreduce(4, 10, WORDS, 2.0),
+        lambda: compressed_allreduce(4, 10, WORDS, 0.1, "best"),
+        lambda: compressed_allreduce(4, 10, WORDS, None, "ok-topk"),
         lambda: compressed_allreduce(6, 10, WORDS, 0.1, "sparcml-doubling"),
     ):  # fmt: skip
         with pytest.raises(BadInput):
