@@ -116,16 +116,21 @@ def cut_bound(fabric: Fabric, jobs: Sequence[Job], damage: Damage) -> float:
 
     Several jobs across one border share it.
     """
-    model = CutModel(fabric)
-    gbps = fabric.links["gbps"] * damage.link_rate.sum(axis=0)
+    unit = fabric.injection_gbps
+    cuts = borders(fabric, fabric.links["gbps"] * damage.link_rate.sum(axis=0))
+    return min(_across(label, gbps / unit, jobs) for label, gbps in cuts)
+
+
+def borders(fabric: Fabric, gbps: Floats) -> list[tuple[Ints, Floats]]:
+    """Return the set of every host [n_hosts] and what leaves each set [Gb/s], for links of `gbps` [n_links].
+
+    First every host with all its ports, then the natural cuts.
+    """
     host = np.zeros(len(fabric.nodes))
     for end in ("port_a", "port_b"):
         np.add.at(host, fabric.ports["node"][fabric.links[end]], gbps)
-    every = np.arange(fabric.n_hosts)
-    unit = fabric.injection_gbps
-    cuts = [(every, host[: fabric.n_hosts] / unit)]
-    cuts += [(b.label, b.sums(gbps) / unit) for b in model.borders]
-    return min(_across(label, capacity, jobs) for label, capacity in cuts)
+    natural = [(b.label, b.sums(gbps)) for b in CutModel(fabric).borders]
+    return [(np.arange(fabric.n_hosts), host[: fabric.n_hosts]), *natural]
 
 
 def _across(label: Ints, capacity: Floats, jobs: Sequence[Job]) -> float:

@@ -49,6 +49,24 @@ def test_a_collective_becomes_a_file_that_runs(capsys: Capture) -> None:
     assert (packets["flows"], packets["finished"]) == (112, 112)
 
 
+def test_a_collective_on_a_fabric_has_its_bound_beside_it(capsys: Capture) -> None:
+    fabric = "fat-tree:hosts=8,radix=8,levels=2"
+    work, on = "allreduce:algorithm=ring,size=1MiB", ["--on", fabric]
+    least_us = 2 * 7 / 8 * 2**20 * 8 / 400_000
+    bound = ask_json(capsys, "workload", "show", work, *on)["bound"]
+    assert bound == pytest.approx({"cut_us": least_us, "spread_us": least_us, "fraction": 1.0})
+    for backend in ("packet", "flow"):
+        ran = ask_json(capsys, "simulate", work, "--backend", backend, *on)
+        assert ran["bound"] == pytest.approx({"cut_us": least_us, "fraction": least_us / ran["sim_us"]})
+        assert 0.5 < ran["bound"]["fraction"] < 1
+    assert ask_json(capsys, "workload", "show", work, "--ranks", "8")["bound"] is None
+    assert ask_json(capsys, "workload", "show", "permutation:size=1MiB", *on)["bound"] is None
+    assert run(["workload", "show", work, *on, "--ranks", "9"]) == 2
+    assert f"9 ranks do not fit on the 8 hosts of {fabric}" in capsys.readouterr().err
+    assert run(["workload", "show", work, *on]) == 0
+    assert "100.0% of the bound" in capsys.readouterr().out
+
+
 def test_keys_of_a_collective(capsys: Capture) -> None:
     arguments = [*MAKE, "--key", "dtype=uint8", "--reduce-ps-per-byte", "1000", "--out", "a.goal"]
     assert ask_json(capsys, *arguments)["max_calc_us"] == 7 * 0.128

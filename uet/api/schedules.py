@@ -12,6 +12,7 @@ from uet.base.errors import BadInput, nearest
 from uet.base.spec import Spec, is_file, parse_spec, read_spec
 
 if TYPE_CHECKING:
+    from uet.api.bounds import CutBound
     from uet.schedule.goal.blocks import Blocks
     from uet.schedule.model import Schedule
 
@@ -24,7 +25,8 @@ GOAL_SUFFIXES = (".goal", ".bin")
 class Workload:
     """What `uet workload show` tells: operations by kind, and sums over them.
 
-    `steps` are the sends on the longest chain of dependencies, None where only a run can tell.
+    `steps` are the sends on the longest chain of dependencies, None where only a run can tell; `bound` is there
+    for a collective on a fabric.
     """
 
     name: str
@@ -46,6 +48,7 @@ class Workload:
     scratch_bytes: int
     dtype: str
     result: str | None
+    bound: CutBound | None = None
 
     def as_dict(self) -> dict[str, Any]:
         """Return the fields as plain data."""
@@ -72,10 +75,13 @@ def read_work(work: SpecLike, n_ranks: int | None = None, seed: int = 1) -> Sche
 
     `n_ranks` are the ranks at hand; without them a WORK takes those of its key `ranks`.
     """
-    from uet.api.jobs_spec import is_jobs_file, merged, read_jobs
+    from uet.api.jobs_spec import merged, read_jobs
     from uet.schedule.works import build_spec
 
     text = str(work)
+    spec = work_spec(work)
+    if spec is not None:
+        return build_spec(spec, _ranks(spec) if n_ranks is None else n_ranks, seed)
     suffix = Path(text).suffix.lower()
     if suffix in GOAL_SUFFIXES:
         from uet.schedule.goal import read_goal
@@ -85,10 +91,17 @@ def read_work(work: SpecLike, n_ranks: int | None = None, seed: int = 1) -> Sche
         from emulation.workloads.connection_matrix import read_cm
 
         return read_cm(text)
-    if is_jobs_file(text):
-        return merged(read_jobs(text, n_ranks, seed))[0]
-    spec = read_spec(text) if is_file(text) else parse_spec(text)
-    return build_spec(spec, _ranks(spec) if n_ranks is None else n_ranks, seed)
+    return merged(read_jobs(text, n_ranks, seed))[0]
+
+
+def work_spec(work: SpecLike) -> Spec | None:
+    """Return the parsed WORK of a string or of a YAML or JSON file; None for files of messages or of jobs."""
+    from uet.api.jobs_spec import is_jobs_file
+
+    text = str(work)
+    if Path(text).suffix.lower() in (*GOAL_SUFFIXES, ".cm") or is_jobs_file(text):
+        return None
+    return read_spec(text) if is_file(text) else parse_spec(text)
 
 
 def _ranks(spec: Spec) -> int:
@@ -98,16 +111,26 @@ def _ranks(spec: Spec) -> int:
     return int(text)
 
 
-def show_workload(work: SpecLike, ranks: int | None = None, seed: int = 1) -> Workload:
-    """Return operations, steps and bytes of `work`; `ranks` as for `read_work`. Raises BadInput if it is wrong."""
+def show_workload(work: SpecLike, ranks: int | None = None, seed: int = 1, *, on: SpecLike | None = None) -> Workload:
+    """Return operations, steps and bytes of `work`; `ranks` as for `read_work`. Raises BadInput if it is wrong.
+
+    On a fabric, `ranks` are its hosts by default, and a collective has its bound by cuts beside it.
+    """
     import numpy as np
 
+    from uet.api.bounds import bound_of
+    from uet.api.fabrics import build
     from uet.base.units import PS_PER_US
     from uet.schedule.cost import volumes
     from uet.schedule.model import KINDS
     from uet.schedule.pairing import wildcards
 
+    fabric = None if on is None else build(on)
+    if fabric is not None and ranks is None:
+        ranks = fabric.n_hosts
     schedule = read_work(work, ranks, seed)
+    if fabric is not None and schedule.n_ranks - schedule.n_switches > fabric.n_hosts:
+        raise BadInput(f"{schedule.name}: {schedule.n_ranks} ranks do not fit on the {fabric.n_hosts} hosts of {on}")
     ops = schedule.operations
     sums = volumes(schedule)
     kinds = np.bincount(ops["kind"], minlength=len(KINDS))
@@ -135,6 +158,7 @@ def show_workload(work: SpecLike, ranks: int | None = None, seed: int = 1) -> Wo
         scratch_bytes=schedule.scratch_bytes,
         dtype=schedule.dtype,
         result=schedule.result or None,
+        bound=None if fabric is None else bound_of(fabric, work, ranks, schedule),
     )
 
 

@@ -80,6 +80,7 @@ def simulate(
     unfinished run is returned with its `problem`.
     Raises BadInput before any work for whatever is wrong in the arguments.
     """
+    from uet.api.bounds import reached
     from uet.api.fabrics import build
     from uet.api.jobs import job_times
     from uet.api.jobs_spec import is_jobs_file, merged, read_jobs
@@ -101,6 +102,7 @@ def simulate(
     todo, owner = (_todo(work, backend, fabric.n_hosts, seed), None) if jobs is None else merged(jobs)
     folder = None if out is None else RunFolder(out, "simulate", seed, chosen, force)
     run = run_schedule(fabric, todo, options, say)
+    run.summary["bound"] = reached(fabric, work, None if run.problem else run.summary["sim_us"])
     if allow_unfinished and run.summary["status"] == "unfinished":
         run = replace(run, problem=None)
     if jobs is not None and owner is not None:

@@ -176,6 +176,7 @@ def _print(run: Run) -> None:
     print_facts("", {
         "flows": f"{s['finished']:,} of {s['flows']:,} finished",
         **(_packet_facts(s) if s["backend"] == "packet" else {"rates": f"found {s['fills']:,} times"}),
+        **_bound_facts(s["bound"]),
         "simulated": f"{s['sim_us']:,.1f} us in {s['cpu_s']:.2f} CPU s ({s['events']:,} events)",
         "run folder": run.folder,
     })  # fmt: skip
@@ -183,6 +184,12 @@ def _print(run: Run) -> None:
         columns = ("name", "work", "ranks", "start_us", "finish_us", "duration_us", "isolated_us", "slowdown")
         rows = [tuple(job[c] for c in columns) for job in s["jobs"]]
         print_table("", ("job", "work", "ranks", "start us", "finish us", "took us", "alone us", "slowdown"), rows)
+
+
+def _bound_facts(bound: dict[str, Any] | None) -> dict[str, object]:
+    if bound is None or bound["fraction"] is None:
+        return {}
+    return {"bound by cuts": f"{bound['cut_us']:,.1f} us, {bound['fraction']:.1%} of it reached"}
 
 
 def _packet_facts(s: dict[str, Any]) -> dict[str, object]:

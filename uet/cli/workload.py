@@ -15,6 +15,7 @@ from uet.cli.workload_training import llm, pipeline
 from uet.cli.workload_transform import transform
 
 if TYPE_CHECKING:
+    from uet.api.bounds import CutBound
     from uet.api.schedules import Workload
 
 _RANKS = click.option("--ranks", metavar="N", type=click.IntRange(1), help="Ranks at hand; a file brings its own.")
@@ -34,12 +35,18 @@ workload.add_command(transform)
 @workload.command()
 @click.argument("work")
 @_RANKS
+@click.option("--on", "fabric", metavar="SPEC", help="Fabric whose bound by cuts to put beside a collective.")
 @shared("json", "seed", "verbose")
-def show(work: str, ranks: int | None, as_json: bool, seed: int, verbose: bool) -> None:
-    """Show the operations, steps and bytes of WORK: a collective, a pattern or a file (.goal, .bin, .cm, .yaml)."""
+def show(work: str, ranks: int | None, fabric: str | None, as_json: bool, seed: int, verbose: bool) -> None:
+    """Show the operations, steps and bytes of WORK: a collective, a pattern or a file (.goal, .bin, .cm, .yaml).
+
+    With --on, ranks are the fabric's hosts by default. The bound by cuts is the time that no algorithm can beat
+    on one plane with reductions in the hosts; beside it stands the time of all of WORK's bytes at once, spread
+    evenly over minimal paths, and what fraction of the bound that reaches.
+    """
     import uet
 
-    found = uet.show_workload(work, ranks, seed)
+    found = uet.show_workload(work, ranks, seed, on=fabric)
     finish("workload.show", found.as_dict(), as_json, seed)
     if not as_json:
         _print(found)
@@ -73,7 +80,15 @@ def _print(found: Workload) -> None:
         "wildcard receives": found.wildcards,
         "buffers": f"{format_bytes(found.data_bytes)} and {format_bytes(found.scratch_bytes)} of scratch per rank",
         "elements": found.dtype,
+        **({} if found.bound is None else _bound_facts(found.bound)),
     })  # fmt: skip
+
+
+def _bound_facts(bound: CutBound) -> dict[str, object]:
+    facts: dict[str, object] = {"bound by cuts": f"{bound.cut_us:,.3f} us"}
+    if bound.spread_us is not None:
+        facts["bytes at once"] = f"{bound.spread_us:,.3f} us, {bound.fraction:.1%} of the bound"
+    return facts
 
 
 @workload.group()

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Annotated, Any
 
 import numpy as np
@@ -131,14 +132,39 @@ def build_spec(spec: Spec, n_ranks: int, seed: int = 1) -> Schedule:
         return build(work, ranks_of(work, spec, n_ranks), seed)
     if spec.family not in ALGORITHMS:
         raise BadInput(f"unknown work '{spec.family}'; {nearest(spec.family, [*_PATTERNS, *ALGORITHMS])}")
-    rooted = spec.family in ROOTED
-    arguments = check(RootedCollective if rooted else Collective, spec.arguments, spec.family)
+    arguments = _collective(spec)
     if "size" not in spec.arguments and spec.family != "barrier":
         raise BadInput(f"{spec.family}: key 'size' is missing; give the bytes of one rank's full vector")
     root = arguments.root if isinstance(arguments, RootedCollective) else 0
     n = ranks_of(arguments, spec, n_ranks)
     options = {k: v for k in OPTIONS if (v := getattr(arguments, k)) is not None}
     return collective(spec.family, arguments.algorithm, n, arguments.size, dtype_of(arguments), root, options)
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What a collective has to achieve, whatever its algorithm, and whether switches add up."""
+
+    collective: str
+    ranks: int
+    size_bytes: int
+    root: int
+    in_switches: bool
+
+
+def asked_of(spec: Spec, n_ranks: int) -> Asked | None:
+    """Return what a parsed WORK for at most `n_ranks` ranks asks for; None if no collective, or a part of one."""
+    if spec.family not in ALGORITHMS:
+        return None
+    work = _collective(spec)
+    if work.first_steps is not None:
+        return None
+    root = work.root if isinstance(work, RootedCollective) else 0
+    return Asked(spec.family, ranks_of(work, spec, n_ranks), work.size, root, work.algorithm == "in-network")
+
+
+def _collective(spec: Spec) -> Collective:
+    return check(RootedCollective if spec.family in ROOTED else Collective, spec.arguments, spec.family)
 
 
 def dtype_of(work: Collective) -> str:
