@@ -160,6 +160,15 @@ def test_a_replay_window_takes_each_number_once_in_any_order() -> None:
             taken.add(number)
 
 
+def truncated(frame: bytes, n: int, counter: int) -> bytes:
+    """Return a frame over UDP and IPv4 cut to n UET bytes, with lengths that say so and another counter."""
+    cut = bytearray(frame[: 42 + n])
+    cut[16:18], cut[38:40] = (28 + n).to_bytes(2, "big"), (8 + n).to_bytes(2, "big")
+    if n >= 12:
+        cut[48:54] = counter.to_bytes(6, "big")
+    return bytes(cut)
+
+
 def attack(n: int, seed: int) -> int:
     """Throw n frames that must not get in at a receiver that has taken 2000; return how many got in."""
     rng, accepted = np.random.default_rng(seed), 0
@@ -173,8 +182,12 @@ def attack(n: int, seed: int) -> int:
     stranger = SecureDomain(7)
     stranger.install(0, OTHER_KEY)
     strange = [seal(plain[k % 16], stranger) for k in range(500)]
+    before = {source: vars(window).copy() for source, window in receiver.slots[0].windows.items()}
+    careless = SecureDomain(7, window=256)  # the sender's key with its counter set back: right tags, used numbers
+    careless.install(0, KEY)
+    reused = [seal(plain[(k + 1) % 16], careless) for k in range(2000)]
     for _ in range(n):
-        kind, frame = int(rng.integers(0, 5)), good[int(rng.integers(0, 2000))]
+        kind, frame = int(rng.integers(0, 7)), good[int(rng.integers(0, 2000))]
         if kind == 1:  # forged
             at, changed = int(rng.integers(26, len(frame))), bytearray(frame)
             changed[at] ^= int(rng.integers(1, 256))
@@ -186,7 +199,12 @@ def attack(n: int, seed: int) -> int:
             frame = frame[:54] + other[54:] if other[42:54] != frame[42:54] else frame
         elif kind == 4:  # another key
             frame = strange[int(rng.integers(0, 500))]
+        elif kind == 5:  # a number used again for other content under the right key
+            frame = reused[int(rng.integers(0, 2000))]
+        elif kind == 6:  # truncated with lengths that fit, under a number ahead of all that came
+            frame = truncated(frame, int(rng.integers(0, len(frame) - 42)), int(rng.integers(2000, 1 << 40)))
         accepted += open_frame(frame, receiver)[1] == Verdict.OPENED
+    assert {source: vars(window) for source, window in receiver.slots[0].windows.items()} == before
     return accepted
 
 
