@@ -57,13 +57,30 @@ def run(e: Any, room: int, pdcs: int, packets: int) -> int:
     return acks
 
 
-def measure(pdcs: int, packets: int) -> float:
-    """Return millions of packets per CPU second, encoding them included."""
+def engine_for(pdcs: int, pools: int | None = None) -> Engine:
+    """Return an engine whose endpoint 0 may be the target of that many PDCs; `pools` as `Capacity` takes them."""
     values = chosen("uet-1.0", {})
     base = {"cc.base_rtt_us": 10.0, "cc.line_gbps": 400.0, "cc.window_bytes": 750_000.0, "rto.init_us": 100.0}
     values = {**base, "rccc.max_bytes": 1e6, **delay_targets(values, 10.0, True), **values}
     settings = fill(values, 1, controller_address("constant"), balancer_address("oblivious"))
-    engine = Engine(settings, Capacity(np.array([0, 0]), np.array([pdcs, 0]), 16, 64, rings=0))
+    capacity = Capacity(np.array([0, 0]), np.array([pdcs, 0]), 16, 64, rings=0, bitmaps=pools, saved=pools)
+    return Engine(settings, capacity)
+
+
+def idle_bytes() -> tuple[float, float]:
+    """Return the bytes an idle PDC has for itself, and those reserved for when it has timers or gives commands.
+
+    Send rings, bitmaps and responses to be kept come from pools, which an idle PDC has nothing of.
+    """
+    small, large = (engine_for(n, 0).world.tables for n in (2048, 4096))
+    each = {name: (rows.nbytes - small[name].nbytes) / 2048 for name, rows in large.items()}
+    used = sum(each[name] for name in ("pdc", "cc_state", "lb_state", "directory"))
+    return used, sum(each.values()) - used
+
+
+def measure(pdcs: int, packets: int) -> float:
+    """Return millions of packets per CPU second, encoding them included."""
+    engine = engine_for(pdcs)
     room = np.zeros(8192, np.uint8)
     run(engine.world.handle, room.ctypes.data, pdcs, 20 * pdcs)
     started = time.process_time()
@@ -72,7 +89,7 @@ def measure(pdcs: int, packets: int) -> float:
 
 
 def main() -> None:
-    """Measure one PDC and many."""
+    """Measure one PDC and many, and say what an idle one takes."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--packets", type=int, default=2_000_000)
     parser.add_argument("--pdcs", type=int, default=10_000)
@@ -80,6 +97,7 @@ def main() -> None:
     for pdcs in (1, arguments.pdcs):
         rates = sorted(measure(pdcs, arguments.packets) for _ in range(5))
         print(f"{pdcs:>6} PDCs: {rates[2]:5.1f} M packets/s (of five: {rates[0]:.1f} to {rates[-1]:.1f})", flush=True)
+    print("idle PDC: {:.0f} bytes, and {:.0f} reserved for its timers and commands".format(*idle_bytes()))
 
 
 if __name__ == "__main__":

@@ -222,9 +222,12 @@ def _settle(w: Any) -> None:
     row = next_completion(e)
     while row >= 0:
         c = completion_at(e, row)
-        message, goods = c["handle"], goods_at(w, 0 if c["kind"] == PDC_CLOSED else c["handle"])
+        known = c["kind"] != PDC_CLOSED and 0 <= c["handle"] < pair["n_posted"]
+        message, goods = c["handle"], goods_at(w, c["handle"] if known else 0)
         if c["kind"] == PDC_CLOSED:
             pair["n_closed"] += 1
+        elif not known:
+            violate(w, MISPLACED, message)
         elif c["kind"] == RECEIVED_DONE:
             if goods["received"]:
                 violate(w, DONE_TWICE, message)
