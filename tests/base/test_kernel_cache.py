@@ -73,3 +73,21 @@ def test_kernels_of_plug_ins_are_cached_and_other_files_left_alone(tmp_path: Pat
     assert Path(locator.get_cache_path()).is_relative_to(kernel_cache.DIRECTORY)
     assert kernel_cache.ContentLocator.from_function(function, str(theirs)) is None
     assert kernel_cache.ContentLocator.from_function(function, "<string>") is None
+
+
+def test_versions_of_processes_that_write_at_once_are_never_mixed_up(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one, other = (kernel_cache.VersionFiles(str(tmp_path), "kernel-1", "stamp") for _ in range(2))
+    with monkeypatch.context() as unaware:
+        unaware.setattr(other, "_load_index", dict)  # it read the index before the first had written it
+        one.save("int64", "for int64")
+        other.save("float64", "for float64")
+    assert one.load("float64") == "for float64"
+    assert one.load("int64") is None
+    one.save("int64", "for int64")
+    assert [one.load(k) for k in ("int64", "float64")] == ["for int64", "for float64"]
+    edited = kernel_cache.VersionFiles(str(tmp_path), "kernel-1", "later stamp")
+    edited.save("int64", "after the edit")
+    assert edited.load("int64") == "after the edit" and one.load("int64") is None
+    assert len(list(tmp_path.glob("*.nbc"))) == 1

@@ -2,6 +2,9 @@
 callee's file nor in that of an imported constant, so a kernel is stamped with the content of its file and of
 every file of ours that this one imports, directly or through others.
 
+numba also numbers the files of a kernel's versions by an index that two processes may change at once, so that one
+would find the other's version under its own name: files are named by what is in them here.
+
 An edit recompiles what depends on it and nothing else; a fresh checkout and a touched file recompile nothing
 more than their content asks for. A directory belongs to one checkout and one way of compiling, so that two
 never overwrite each other's kernels.
@@ -10,6 +13,7 @@ never overwrite each other's kernels.
 from __future__ import annotations
 
 import functools
+import glob
 import hashlib
 import os
 import re
@@ -17,6 +21,8 @@ import sys
 import tempfile
 from pathlib import Path
 from typing import Any
+
+from numba.core import caching
 
 ROOT = Path(__file__).resolve().parents[2]
 PACKAGES = ("uet", "topologies", "solvers", "emulation")
@@ -108,3 +114,26 @@ class ContentLocator:
     def get_disambiguator(self) -> str:
         """Return what tells functions of the same name in one file apart."""
         return str(self._line)
+
+
+class VersionFiles(caching.IndexDataCacheFile):  # type: ignore[misc]
+    """The files of a kernel's versions: an index and one file for each, named by source stamp and signature.
+
+    Of two processes that write at once one may lose its entry in the index, which costs a compilation.
+    """
+
+    def save(self, key: Any, data: Any) -> None:
+        """Store the version `data` of a kernel under its key, and remove files that the index does not know."""
+        overloads = self._load_index()
+        base = self._index_name.removesuffix(".nbi")
+        digest = hashlib.sha256(f"{self._source_stamp} {key!r}".encode()).hexdigest()[:16]
+        overloads[key] = name = f"{base}.{digest}.nbc"
+        self._save_data(name, data)
+        self._save_index(overloads)
+        known = set(overloads.values())
+        for file in Path(self._cache_path).glob(f"{glob.escape(base)}.*.nbc"):
+            if file.name not in known:
+                file.unlink(missing_ok=True)
+
+
+caching.IndexDataCacheFile = VersionFiles
