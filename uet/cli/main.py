@@ -39,7 +39,10 @@ COMMANDS = {
         "Say how often failing parts interrupt a job on the whole machine.",
     ),
     "plot": ("uet.cli.plot", "Draw a figure of a design."),
-    "simulate": ("uet.cli.simulate", "Run a workload on a fabric, packet by packet, at flow level, or message by message."),
+    "simulate": (
+        "uet.cli.simulate",
+        "Run a workload on a fabric, packet by packet, at flow level, or message by message.",
+    ),
     "racks": ("uet.cli.racks", "Place a fabric in racks so that its cables cost the least."),
     "sweep": ("uet.cli.sweep", "Design once for each of some budgets, sizes or demands."),
     "testbed": ("uet.cli.testbed", "Real frames between namespaces, checked to the last byte."),
