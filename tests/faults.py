@@ -26,7 +26,7 @@ NSCC = ("tests/transport/congestion/test_nscc.py",)
 TSS = ("tests/transport/test_security.py",)
 WALK = ("tests/emulation/pair/test_walk.py::test_a_million_random_steps_violate_nothing",)
 WIRE = ("tests/transport/test_wire_codec.py", "tests/transport/test_wire_frames.py")
-TIMEOUT_S = 120
+TIMEOUT_S = 300
 """A run that takes longer than that hangs because of the fault, which counts as noticed."""
 
 
