@@ -45,10 +45,6 @@ class Bound:
         """Whether the interval is a point up to rounding."""
         return self.gap <= EXACT_GAP
 
-    def scaled(self, factor: float) -> Bound:
-        """Return the bound of the quantity times a positive factor."""
-        return replace(self, lower=self.lower * factor, upper=self.upper * factor)
-
     def capped(self, most: float) -> Bound:
         """Return the bound of min(quantity, most)."""
         return replace(self, lower=min(self.lower, most), upper=min(self.upper, most))

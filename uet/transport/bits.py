@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from uet.base.bitops import FULL, ONE, ZERO, trailing_zeros
+from uet.base.bitops import ONE, ZERO, trailing_zeros
 from uet.base.jit import kernel
 from uet.transport.state import word_at
 
@@ -70,14 +70,3 @@ def next_member(e: Any, first: int, window: int, number: int, end: int) -> int:
             return min(found, end)
         n += 64
     return end
-
-
-@kernel
-def first_gap(e: Any, first: int, window: int, number: int) -> int:
-    """Return the lowest number >= `number` that is no member (the window is never full)."""
-    n = number
-    while True:
-        bits = read64(e, first, window, n)
-        if bits != FULL:
-            return n + trailing_zeros(~bits)
-        n += 64

@@ -83,12 +83,6 @@ def add_region(e: Any, endpoint: int, key: np.uint64, job: int, handle: int, n_b
 
 
 @kernel
-def close_region(e: Any, row: int) -> None:
-    """Close a region: its key is refused from now on."""
-    region_at(e, row)["access"] = 0
-
-
-@kernel
 def find_region(e: Any, endpoint: int, key: np.uint64) -> int:
     """Return the region of an endpoint with a key, -1 if there is none."""
     at = np.int64(endpoint_at(e, endpoint)["regions"])
